@@ -1,0 +1,8 @@
+//! The harness: a real mesh of Envoys, sidecars and small applications on one machine, and the means to hurt it.
+//!
+//! A simulator proves arithmetic; it cannot prove what Envoy does with a frozen socket, a refused connection or a module
+//! that died. So this crate starts the real binaries with the real module, gives every pod its own loopback address as
+//! pods have their own, sends a steady stream of requests and counts, at the applications themselves, who served what.
+//! [`mesh`] is the topology, [`load`] the traffic, [`timeline`] what a run leaves behind; everything else serves these.
+
+pub mod timeline;
