@@ -1,0 +1,7 @@
+//! What a mesh admin applies, and the `meridian` command that makes and checks it.
+//!
+//! The policy itself (what it means, how it decides) lives in `meridian-core`, which the filter shares. This crate reads a policy file
+//! for people ([`policy_file`]), answers questions about it ([`explain`]) and writes the configuration that enforces it natively
+//! ([`render`]), through types that mirror Envoy's own messages ([`envoy`]) so that a field name cannot be misspelt.
+
+pub mod envoy;
