@@ -5,4 +5,8 @@
 //! pods have their own, sends a steady stream of requests and counts, at the applications themselves, who served what.
 //! [`mesh`] is the topology, [`load`] the traffic, [`timeline`] what a run leaves behind; everything else serves these.
 
+pub mod client;
+pub mod net;
+pub mod paths;
+pub mod process;
 pub mod timeline;
