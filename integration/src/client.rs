@@ -148,9 +148,9 @@ impl Response {
         let first = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
         let status = first.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.with_context(|| format!("The response starts with {first:?}, which is not HTTP."))?;
-        let headers = lines.filter_map(|line| split_at(line, b":")).map(|(name, value)| {
-            (String::from_utf8_lossy(name).to_ascii_lowercase(), value.trim_ascii().to_vec())
-        });
+        let headers = lines
+            .filter_map(|line| split_at(line, b":"))
+            .map(|(name, value)| (String::from_utf8_lossy(name).to_ascii_lowercase(), value.trim_ascii().to_vec()));
         let mut response = Self { status, headers: headers.collect(), body: Vec::new() };
         if !head_only && !matches!(status, 204 | 304) {
             response.body = response.decode(rest)?;

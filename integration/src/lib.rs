@@ -5,7 +5,10 @@
 //! pods have their own, sends a steady stream of requests and counts, at the applications themselves, who served what.
 //! [`mesh`] is the topology, [`load`] the traffic, [`timeline`] what a run leaves behind; everything else serves these.
 
+pub mod bookinfo;
 pub mod client;
+pub mod clock;
+pub mod load;
 pub mod net;
 pub mod paths;
 pub mod process;

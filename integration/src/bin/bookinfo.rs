@@ -1,2 +1,35 @@
-//! Placeholder.
-fn main() {}
+//! One instance of one Bookinfo service.
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use clap::Parser;
+use integration::bookinfo::{self, Identity, Service, State};
+
+/// Play one instance of a Bookinfo service.
+#[derive(Parser)]
+struct Arguments {
+    /// Which service to play.
+    #[arg(long)]
+    service: Service,
+    /// Which version of it.
+    #[arg(long, default_value = "v1")]
+    version: String,
+    /// Which cluster to say that it runs in.
+    #[arg(long)]
+    cluster: String,
+    /// Where to listen.
+    #[arg(long)]
+    listen: SocketAddr,
+    /// Where its own calls go: its sidecar.
+    #[arg(long)]
+    outbound: SocketAddr,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let Arguments { service, version, cluster, listen, outbound } = Arguments::parse();
+    let listener = bookinfo::listen(listen).await?;
+    bookinfo::serve(listener, State::new(Identity { service, version, cluster }, outbound)).await;
+    Ok(())
+}
