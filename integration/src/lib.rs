@@ -12,4 +12,5 @@ pub mod load;
 pub mod net;
 pub mod paths;
 pub mod process;
+pub mod report;
 pub mod timeline;
