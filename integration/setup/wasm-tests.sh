@@ -20,7 +20,8 @@ if [[ "$("$tools/bin/$runner" --version 2>/dev/null || true)" != *" $version" ]]
     say "installing $runner $version (once, about two minutes)"
     mkdir -p "$tools"
     cargo install --quiet wasm-bindgen-cli --version "$version" --root "$tools" --force >"$tools/install.log" 2>&1 ||
-        fail "wasm-bindgen-cli $version could not be installed (see target/tools/install.log): check the network and run this again."
+        fail "wasm-bindgen-cli $version could not be installed (see target/tools/install.log):" \
+            "check the network and run this again."
 fi
 
 use_wasm_toolchain
