@@ -1,0 +1,36 @@
+# Every command a person needs. `make` alone prints them.
+SETUP := integration/setup
+STEP := @$(SETUP)/step.sh
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help module envoy demo test bench lint clean
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+module: ## build the filter: target/meridian.wasm
+	@$(SETUP)/module.sh
+
+envoy: ## install the Envoys that the tests use, in target/envoy
+	@$(SETUP)/envoy.sh
+
+demo: module ## two regions on this machine, one of them lost (KEEP=1 leaves it running, PORT=8080 chooses the port)
+	@cargo run --quiet --locked -p meridian-integration --bin demo -- $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
+
+test: ## all that must hold before a change is merged: lint, module, tests, tests in WebAssembly
+	$(STEP) "lint" $(MAKE) lint
+	$(STEP) "the module" $(MAKE) module
+	$(STEP) "tests" cargo test --workspace --locked
+	$(STEP) "the core's tests in WebAssembly" $(SETUP)/wasm-tests.sh
+
+bench: ## measure, and print the figures
+	@cargo run --release --locked -p meridian-bench
+
+lint: ## formatting, clippy, documentation, shell scripts
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace --locked
+	$(SETUP)/scripts-lint.sh
+
+clean: ## remove target/, with all that was built or installed there
+	rm -rf target
