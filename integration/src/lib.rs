@@ -8,7 +8,9 @@
 pub mod bookinfo;
 pub mod client;
 pub mod clock;
+pub mod envoy;
 pub mod load;
+pub mod mesh;
 pub mod net;
 pub mod paths;
 pub mod process;

@@ -248,7 +248,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::bookinfo::{Identity, Service, State, listen, serve};
+    use crate::bookinfo::{Identity, Service, State, Tally, listen, serve};
     use crate::net::Subnet;
 
     #[tokio::test(flavor = "multi_thread")]
@@ -257,7 +257,7 @@ mod tests {
         let address = SocketAddr::from((subnet.address().unwrap(), 19080));
         let identity = Identity { service: Service::Details, version: "v1".into(), cluster: "primary".into() };
         let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        tokio::spawn(serve(listen(address).await.unwrap(), State::new(identity, nobody)));
+        tokio::spawn(serve(listen(address).await.unwrap(), State::new(identity, nobody, Tally::default())));
 
         let kinds = vec![Kind::new("good").path("/details/0"), Kind::new("bad").path("/status/503")];
         let load = Load::start(Plan::new(address, kinds).rate(500), Clock::start()).unwrap();

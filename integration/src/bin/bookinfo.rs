@@ -1,10 +1,11 @@
 //! One instance of one Bookinfo service.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Parser;
-use integration::bookinfo::{self, Identity, Service, State};
+use integration::bookinfo::{self, Identity, Service, State, Tally};
 
 /// Play one instance of a Bookinfo service.
 #[derive(Parser)]
@@ -24,12 +25,16 @@ struct Arguments {
     /// Where its own calls go: its sidecar.
     #[arg(long)]
     outbound: SocketAddr,
+    /// The file to keep the count of requests in; without it the count ends with the process.
+    #[arg(long)]
+    tally: Option<PathBuf>,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let Arguments { service, version, cluster, listen, outbound } = Arguments::parse();
+    let Arguments { service, version, cluster, listen, outbound, tally } = Arguments::parse();
+    let tally = tally.map_or_else(|| Ok(Tally::default()), |path| Tally::in_file(&path))?;
     let listener = bookinfo::listen(listen).await?;
-    bookinfo::serve(listener, State::new(Identity { service, version, cluster }, outbound)).await;
+    bookinfo::serve(listener, State::new(Identity { service, version, cluster }, outbound, tally)).await;
     Ok(())
 }

@@ -23,7 +23,11 @@ pub(super) async fn answer(state: &State, request: Request<Incoming>) -> Answer 
         (_, "/_seen") => return object(StatusCode::OK, &seen(state)),
         (_, "/healthz") if !state.fault().health => return text(StatusCode::OK, "ok"),
         (_, "/healthz") => {}
-        _ => state.count(),
+        _ => {
+            if let Err(error) = state.count() {
+                return text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}"));
+            }
+        }
     }
     let fault = state.fault();
     if let Some(delay) = fault.delay_ms {

@@ -1,10 +1,11 @@
 //! What an instance knows: who it is, what has reached it, and how it is to fail.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::{Fault, Service};
+use anyhow::Result;
+
+use super::{Fault, Service, Tally};
 use crate::client::Pool;
 
 /// Who an instance is.
@@ -24,26 +25,26 @@ pub struct State {
     /// Who it is.
     pub identity: Identity,
     pub(super) outbound: Pool,
-    seen: AtomicU64,
+    tally: Tally,
     fault: Mutex<Fault>,
 }
 
 impl State {
-    /// A fresh instance whose calls go through `outbound`, its sidecar.
+    /// An instance whose calls go through `outbound`, its sidecar.
     #[must_use]
-    pub fn new(identity: Identity, outbound: SocketAddr) -> Self {
-        Self { identity, outbound: Pool::new(outbound), seen: AtomicU64::new(0), fault: Mutex::default() }
+    pub fn new(identity: Identity, outbound: SocketAddr, tally: Tally) -> Self {
+        Self { identity, outbound: Pool::new(outbound), tally, fault: Mutex::default() }
     }
 
-    /// How many requests have reached it since it started. Health checks and the control paths do not count.
+    /// How many requests have reached it. Health checks and the control paths do not count.
     #[must_use]
     pub fn seen(&self) -> u64 {
-        self.seen.load(Ordering::Relaxed)
+        self.tally.seen()
     }
 
     /// Counts one, on arrival: a request that is then failed or abandoned was here all the same.
-    pub(super) fn count(&self) {
-        self.seen.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn count(&self) -> Result<()> {
+        self.tally.count()
     }
 
     pub(super) fn fault(&self) -> Fault {

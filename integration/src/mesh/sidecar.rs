@@ -1,0 +1,172 @@
+//! The sidecar of a pod: what comes in goes to its application, what its application calls goes out.
+//!
+//! Inbound is where an answer is tagged with the cluster that gives it. Outbound is deliberately plain, the mesh as it is
+//! without Meridian: Istio's default retries, its locality preference (own cluster first, the others at a lower priority)
+//! and the outlier detection that this needs.
+
+use std::path::Path;
+use std::time::Duration as StdDuration;
+
+use meridian::envoy::{
+    Admin, Bootstrap, Duration, HeaderValueOption, HttpConnectionManager, HttpFilter, Listener, OutlierDetection,
+    RetryHostPredicate, RetryPolicy, Route, RouteAction, RouteConfiguration, RouteMatch, StaticResources, StringValue,
+    VirtualHost, WasmCode, WasmCodeLocal, WasmPlugin, WasmVm,
+};
+use meridian::envoy::{LbEndpoint, LocalityLbEndpoints};
+use serde_json::json;
+
+use super::layout::{ClusterLayout, Layout, PodLayout, cluster};
+use super::spec::Tag;
+use crate::bookinfo::Service;
+use crate::load::SERVED_BY;
+use crate::net::port;
+
+/// The sidecar of one pod.
+pub(super) struct Sidecar<'a> {
+    pub(super) mesh: &'a Layout,
+    pub(super) cluster: &'a ClusterLayout,
+    pub(super) pod: &'a PodLayout,
+    pub(super) tag: Tag,
+    pub(super) module: Option<&'a Path>,
+}
+
+impl Sidecar<'_> {
+    pub(super) fn bootstrap(&self) -> Bootstrap {
+        let called = || Service::ALL.into_iter().filter(|service| *service != Service::Productpage);
+        let mut clusters: Vec<_> = called().map(|service| self.outbound_cluster(service)).collect();
+        let application = LbEndpoint::new(self.pod.application(), self.cluster.workload_of(self.pod));
+        let locality = self.cluster.locality();
+        let local = LocalityLbEndpoints { locality, priority: 0, lb_endpoints: vec![application] };
+        clusters.push(cluster(&inbound_name(), vec![local], None));
+        let outbound = called().map(|service| VirtualHost {
+            name: format!("{service}:{}", port::INBOUND),
+            domains: vec![service.to_string(), format!("{service}:{}", port::INBOUND)],
+            routes: vec![route(&outbound_name(service), Some(default_retries()))],
+            include_attempt_count_in_response: false,
+        });
+        Bootstrap {
+            node: self.cluster.node("sidecar", &self.pod.workload.to_string(), self.pod.ip),
+            admin: Admin::at(self.pod.admin()),
+            static_resources: StaticResources {
+                listeners: vec![
+                    Listener::new("virtualInbound", self.pod.inbound(), self.inbound().into()),
+                    Listener::new(
+                        "virtualOutbound",
+                        self.pod.outbound(),
+                        manager("outbound", outbound.collect(), Vec::new()).into(),
+                    ),
+                ],
+                clusters,
+            },
+            dynamic_resources: None,
+        }
+    }
+
+    fn inbound(&self) -> HttpConnectionManager {
+        let mut route = route(&inbound_name(), None);
+        if self.tag == Tag::Native {
+            let tag = HeaderValueOption::overwrite(SERVED_BY, self.cluster.spec.display_name.as_str());
+            route.response_headers_to_add.push(tag);
+        }
+        let host = VirtualHost {
+            name: inbound_name(),
+            domains: vec!["*".to_owned()],
+            routes: vec![route],
+            include_attempt_count_in_response: false,
+        };
+        let filter = self.module.filter(|_| self.tag == Tag::Filter).map(|module| self.plugin(module));
+        manager("inbound", vec![host], filter.into_iter().collect())
+    }
+
+    fn plugin(&self, module: &Path) -> HttpFilter {
+        let regions = self.mesh.clusters.iter().map(|cluster| {
+            let spec = &cluster.spec;
+            json!({"name": spec.region, "clusters": [spec.name], "displayName": spec.display_name})
+        });
+        let regions: Vec<_> = regions.collect();
+        let configuration = json!({"apiVersion": "meridian/v1", "role": "inbound", "regions": regions});
+        HttpFilter::wasm(WasmPlugin {
+            name: "meridian".to_owned(),
+            root_id: "meridian".to_owned(),
+            vm_config: WasmVm {
+                vm_id: "meridian".to_owned(),
+                runtime: "envoy.wasm.runtime.v8",
+                code: WasmCode { local: WasmCodeLocal { filename: module.display().to_string() } },
+            },
+            configuration: StringValue::any(configuration.to_string()),
+            fail_open: true,
+        })
+    }
+
+    fn outbound_cluster(&self, service: Service) -> meridian::envoy::Cluster {
+        let is_own = |cluster: &&ClusterLayout| cluster.spec.name == self.cluster.spec.name;
+        let serves = |cluster: &&ClusterLayout| cluster.pods_of(service).next().is_some();
+        let own = self.mesh.clusters.iter().filter(serves).filter(is_own).map(|cluster| cluster.endpoints(service, 0));
+        let mut endpoints: Vec<_> = own.collect();
+        // Priorities are numbered without a gap: a service that is not here at all is remote at 0.
+        let remote = u32::from(!endpoints.is_empty());
+        let others = self.mesh.clusters.iter().filter(serves).filter(|cluster| !is_own(cluster));
+        endpoints.extend(others.map(|cluster| cluster.remote_endpoint(service, remote)));
+        cluster(&outbound_name(service), endpoints, Some(outlier_detection()))
+    }
+}
+
+fn inbound_name() -> String {
+    format!("inbound|{}||", port::INBOUND)
+}
+
+fn outbound_name(service: Service) -> String {
+    format!("outbound|{}||{service}.{}.svc.cluster.local", port::INBOUND, super::layout::NAMESPACE)
+}
+
+fn route(cluster: &str, retry_policy: Option<RetryPolicy>) -> Route {
+    // Istio sets no timeout of its own here either: the caller at the edge decides how long is too long.
+    let action = RouteAction { cluster: cluster.to_owned(), timeout: Some(Duration(StdDuration::ZERO)), retry_policy };
+    Route {
+        name: "default".to_owned(),
+        matcher: RouteMatch { prefix: "/".to_owned(), headers: Vec::new() },
+        route: action,
+        response_headers_to_add: Vec::new(),
+        request_headers_to_remove: Vec::new(),
+    }
+}
+
+fn manager(name: &str, virtual_hosts: Vec<VirtualHost>, filters: Vec<HttpFilter>) -> HttpConnectionManager {
+    HttpConnectionManager {
+        stat_prefix: name.to_owned(),
+        route_config: RouteConfiguration { name: name.to_owned(), virtual_hosts },
+        http_filters: filters.into_iter().chain([HttpFilter::router()]).collect(),
+        early_header_mutation_extensions: Vec::new(),
+        use_remote_address: false,
+        normalize_path: true,
+        merge_slashes: false,
+        stream_idle_timeout: None,
+    }
+}
+
+/// Istio's retries where nobody asked for others.
+fn default_retries() -> RetryPolicy {
+    RetryPolicy {
+        retry_on: "connect-failure,refused-stream,unavailable,cancelled,reset".to_owned(),
+        num_retries: 2,
+        per_try_timeout: None,
+        retry_priority: None,
+        retry_host_predicate: vec![RetryHostPredicate::previous_hosts()],
+        host_selection_retry_max_attempts: Some(5),
+        retriable_request_headers: Vec::new(),
+    }
+}
+
+fn outlier_detection() -> OutlierDetection {
+    OutlierDetection {
+        consecutive_gateway_failure: 1,
+        enforcing_consecutive_gateway_failure: 100,
+        enforcing_consecutive_5xx: 0,
+        consecutive_5xx: None,
+        enforcing_success_rate: 0,
+        interval: Duration(StdDuration::from_secs(1)),
+        base_ejection_time: Duration(StdDuration::from_secs(5)),
+        max_ejection_time: Duration(StdDuration::from_secs(30)),
+        max_ejection_percent: 100,
+    }
+}

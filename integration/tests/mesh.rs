@@ -1,0 +1,147 @@
+//! The harness keeps its promises: the mesh it starts is one, faults do what they say, and nothing outlives it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use integration::bookinfo::{Fault, Service};
+use integration::client::{Request, get};
+use integration::envoy::EnvoyVersion;
+use integration::mesh::{Mesh, Tag, Workload};
+
+const PRODUCTPAGE: Service = Service::Productpage;
+
+async fn small(version: EnvoyVersion) -> Mesh {
+    Mesh::builder().workloads(Workload::productpage()).tag(Tag::Native).envoy(version).start().await.unwrap()
+}
+
+async fn status(address: SocketAddr) -> Option<u16> {
+    let answer = Request::get("/status/200").patience(Duration::from_millis(300)).send(address).await;
+    answer.ok().map(|answer| answer.status)
+}
+
+/// Looks until it holds, for at most ten seconds.
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !holds().await {
+        assert!(Instant::now() < deadline, "it never came to be that {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_made_by_calls_through_the_mesh() {
+    let mesh = Mesh::builder().tag(Tag::Native).on_progress(|line| println!("{line}")).start().await.unwrap();
+    let primary = mesh.cluster("primary").unwrap();
+    let address = primary.pod("productpage-v1").unwrap().inbound();
+    let mut versions = std::collections::BTreeSet::new();
+    until("all three versions of reviews answered", async || {
+        let page = get(address, "/productpage", &[]).await.unwrap();
+        assert_eq!((page.status, page.header("x-served-by-cluster").as_deref()), (200, Some("PRIMARY (San Jose)")));
+        let text = page.text();
+        assert!(text.contains("details-v1 in primary") && text.contains("productpage-v1"), "{text}");
+        let version = ["reviews-v1", "reviews-v2", "reviews-v3"].into_iter().find(|version| text.contains(version));
+        assert_eq!(text.contains('★'), version != Some("reviews-v1"), "{text}");
+        versions.insert(version.unwrap());
+        versions.len() == 3
+    })
+    .await;
+    assert_eq!(mesh.served().by("secondary"), 0, "a healthy cluster serves itself");
+
+    primary.service(Service::Details).kill();
+    until("another cluster's details are used", async || {
+        get(address, "/productpage", &[]).await.unwrap().text().contains("details-v1 in secondary")
+    })
+    .await;
+    assert!(mesh.served().at("secondary", Service::Details) > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_come_and_go() {
+    let mesh = small(EnvoyVersion::oldest().unwrap()).await;
+    let secondary = mesh.cluster("secondary").unwrap();
+    let pods = secondary.service(PRODUCTPAGE);
+    let (east_west, pod) = (secondary.east_west(), pods.pods()[0]);
+    let address = secondary.east_west_address(PRODUCTPAGE);
+    assert_eq!(status(address).await, Some(200));
+
+    pods.fault(&Fault::status(503)).await.unwrap();
+    assert_eq!(status(address).await, Some(503));
+    pods.fault(&Fault::none()).await.unwrap();
+    assert_eq!(status(address).await, Some(200));
+
+    pod.freeze();
+    assert_eq!(status(address).await, None);
+    pod.thaw();
+    until("a thawed pod answers", async || status(address).await == Some(200)).await;
+
+    let before = pod.served();
+    pods.kill();
+    assert_eq!(status(address).await, None);
+    assert_eq!(pod.served(), before, "the count survives the pod");
+    pods.start().await.unwrap();
+    assert_eq!(status(address).await, Some(200));
+    assert_eq!(pod.served(), before + 1);
+
+    east_west.stop().await.unwrap();
+    assert_eq!(status(address).await, None);
+    assert_eq!(status(pod.inbound()).await, Some(200));
+    east_west.start().await.unwrap();
+    assert_eq!(status(address).await, Some(200));
+    assert!(east_west.counter("tcp.productpage.downstream_cx_total").await.unwrap() > 0);
+
+    secondary.kill();
+    assert_eq!((status(address).await, status(pod.inbound()).await), (None, None));
+    secondary.start().await.unwrap();
+    assert_eq!(status(address).await, Some(200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_outlives_the_mesh() {
+    let mesh = small(EnvoyVersion::newest().unwrap()).await;
+    let pids = pids(&mesh);
+    assert!(pids.len() == 6 && pids.iter().all(alive));
+    drop(mesh);
+    assert!(!pids.iter().any(alive));
+}
+
+/// The program of the next test: a run that goes on until its input ends.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "started by nothing_outlives_a_run_that_is_killed"]
+async fn a_run_to_be_killed() {
+    let mesh = small(EnvoyVersion::newest().unwrap()).await;
+    println!("\npids {}", pids(&mesh).iter().map(u32::to_string).collect::<Vec<_>>().join(" "));
+    std::io::stdin().read_to_string(&mut String::new()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_outlives_a_run_that_is_killed() {
+    let mut run = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_run_to_be_killed", "--ignored", "--nocapture"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(run.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let line = lines.find(|line| line.starts_with("pids ")).unwrap();
+    let pids: Vec<u32> = line.split(' ').skip(1).map(|pid| pid.parse().unwrap()).collect();
+    assert!(pids.len() == 6 && pids.iter().all(alive));
+    run.kill().unwrap();
+    run.wait().unwrap();
+    until("all of them are gone", async || !pids.iter().any(alive)).await;
+}
+
+fn pids(mesh: &Mesh) -> Vec<u32> {
+    let processes = mesh.clusters().iter().flat_map(|cluster| {
+        let pods = cluster.pods().pods().to_vec();
+        let processes = pods.into_iter().flat_map(|pod| [pod.application(), pod.sidecar().process()]);
+        processes.chain([cluster.east_west().process()])
+    });
+    processes.filter_map(|process| process.pid()).collect()
+}
+
+fn alive(pid: &u32) -> bool {
+    // A zombie is dead, but its parent's parent has not looked yet.
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
