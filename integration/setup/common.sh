@@ -30,9 +30,10 @@ installed() {
     for package in "$@"; do [[ "$(dpkg-query -Wf '${db:Status-Status}' "$package" 2>/dev/null)" == installed ]] || return 1; done
 }
 
-# Refreshes the package lists, at most once an hour.
+# Refreshes the package lists: once in a run, and at most once an hour.
 apt_update() {
-    [[ -z "$(find "$TARGET_DIR/.apt-updated" -mmin -60 2>/dev/null)" ]] || return 0
+    [[ -z "${apt_tried:-}" && -z "$(find "$TARGET_DIR/.apt-updated" -mmin -60 2>/dev/null)" ]] || return 0
+    apt_tried=yes
     say "refreshing the list of Debian packages"
     mkdir -p "$TARGET_DIR"
     as_root apt-get update -qq >"$TARGET_DIR/apt.log" 2>&1 && touch "$TARGET_DIR/.apt-updated"

@@ -41,6 +41,8 @@ install_envoy() {
 }
 
 mkdir -p "$TARGET_DIR/envoy"
+# What a run left behind that was killed: downloads older than any that still goes on.
+find "$TARGET_DIR/envoy" -maxdepth 1 -name '.download.*' -mmin +60 -exec rm -rf {} +
 for version in "${@:-${ENVOY_VERSIONS[@]}}"; do
     if [[ ! -x "$TARGET_DIR/envoy/$version/envoy" ]]; then
         scratch="$(mktemp -d "$TARGET_DIR/envoy/.download.XXXXXX")"

@@ -33,7 +33,7 @@ newest_lld() {
 
 use_debian() {
     local lld packages=(rustc-web rust-web-src)
-    local help="so run 'rustup target add $WASM_TARGET' with a working network and try again."
+    local help="so run 'rustup target add $WASM_TARGET' where there is a network and run this again."
     have apt-get || fail "There is no compiler for $WASM_TARGET and no apt-get to install one, $help"
     if ! installed "${packages[@]}"; then apt_update || true; fi
     lld="$(newest_lld)"
