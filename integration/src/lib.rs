@@ -9,6 +9,7 @@ pub mod bookinfo;
 pub mod client;
 pub mod clock;
 pub mod envoy;
+pub mod interrupt;
 pub mod load;
 pub mod mesh;
 pub mod net;

@@ -12,8 +12,8 @@ use integration::mesh::{Mesh, Tag, Workload};
 
 const PRODUCTPAGE: Service = Service::Productpage;
 
-async fn small(version: EnvoyVersion) -> Mesh {
-    Mesh::builder().workloads(Workload::productpage()).tag(Tag::Native).envoy(version).start().await.unwrap()
+async fn small(version: anyhow::Result<EnvoyVersion>) -> anyhow::Result<Mesh> {
+    Mesh::builder().workloads(Workload::productpage()).tag(Tag::Native).envoy(version?).start().await
 }
 
 async fn status(address: SocketAddr) -> Option<u16> {
@@ -59,7 +59,7 @@ async fn a_page_is_made_by_calls_through_the_mesh() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_come_and_go() {
-    let mesh = small(EnvoyVersion::oldest().unwrap()).await;
+    let mesh = small(EnvoyVersion::oldest()).await.unwrap();
     let secondary = mesh.cluster("secondary").unwrap();
     let pods = secondary.service(PRODUCTPAGE);
     let (east_west, pod) = (secondary.east_west(), pods.pods()[0]);
@@ -99,7 +99,7 @@ async fn faults_come_and_go() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_outlives_the_mesh() {
-    let mesh = small(EnvoyVersion::newest().unwrap()).await;
+    let mesh = small(EnvoyVersion::newest()).await.unwrap();
     let pids = pids(&mesh);
     assert!(pids.len() == 6 && pids.iter().all(alive));
     drop(mesh);
@@ -110,7 +110,7 @@ async fn nothing_outlives_the_mesh() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "started by nothing_outlives_a_run_that_is_killed"]
 async fn a_run_to_be_killed() {
-    let mesh = small(EnvoyVersion::newest().unwrap()).await;
+    let mesh = small(EnvoyVersion::newest()).await.unwrap();
     println!("\npids {}", pids(&mesh).iter().map(u32::to_string).collect::<Vec<_>>().join(" "));
     std::io::stdin().read_to_string(&mut String::new()).unwrap();
 }

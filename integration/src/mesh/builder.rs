@@ -4,6 +4,7 @@
 //! start at once; what is slow is Envoy compiling the module, and side by side that costs what the machine has cores for.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU32;
 
 use anyhow::Result;
 
@@ -11,6 +12,7 @@ use super::layout::Layout;
 use super::sidecar::Sidecar;
 use super::spec::{ClusterSpec, Tag, Workload};
 use super::{Cluster, Mesh, Pod, east_west};
+use crate::clock::Clock;
 use crate::envoy::{Envoy, EnvoyVersion};
 use crate::net::Subnet;
 use crate::paths::{self, RunFolder};
@@ -80,7 +82,7 @@ impl MeshBuilder {
     /// # Errors
     /// When something that is needed is missing, or a part does not come up.
     pub async fn start(self) -> Result<Mesh> {
-        let say = &self.progress;
+        let (say, clock) = (&self.progress, Clock::start());
         let program = paths::bookinfo()?;
         let module = match (self.module, self.tag) {
             (Some(module), _) => Some(module),
@@ -118,6 +120,7 @@ impl MeshBuilder {
             }
             cluster.east_west.ready().await?;
         }
-        Ok(Mesh { clusters, subnet, version, module, folder })
+        say(&format!("ready after {:.1} s", clock.now().as_secs_f64()));
+        Ok(Mesh { clusters, subnet, version, module, folder, ingresses: AtomicU32::new(0) })
     }
 }

@@ -17,6 +17,7 @@ mod sidecar;
 mod spec;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU32;
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
@@ -40,6 +41,7 @@ pub struct Mesh {
     version: EnvoyVersion,
     module: Option<PathBuf>,
     folder: RunFolder,
+    ingresses: AtomicU32,
 }
 
 impl Mesh {
