@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -111,7 +112,8 @@ async fn nothing_outlives_the_mesh() {
 #[ignore = "started by nothing_outlives_a_run_that_is_killed"]
 async fn a_run_to_be_killed() {
     let mesh = small(EnvoyVersion::newest()).await.unwrap();
-    println!("\npids {}", pids(&mesh).iter().map(u32::to_string).collect::<Vec<_>>().join(" "));
+    println!("\nfolder {}", mesh.folder().display());
+    println!("pids {}", pids(&mesh).iter().map(u32::to_string).collect::<Vec<_>>().join(" "));
     std::io::stdin().read_to_string(&mut String::new()).unwrap();
 }
 
@@ -124,12 +126,15 @@ async fn nothing_outlives_a_run_that_is_killed() {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(run.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let folder = lines.find_map(|line| line.strip_prefix("folder ").map(PathBuf::from)).unwrap();
     let line = lines.find(|line| line.starts_with("pids ")).unwrap();
     let pids: Vec<u32> = line.split(' ').skip(1).map(|pid| pid.parse().unwrap()).collect();
     assert!(pids.len() == 6 && pids.iter().all(alive));
     run.kill().unwrap();
     run.wait().unwrap();
     until("all of them are gone", async || !pids.iter().any(alive)).await;
+    // The one thing that a run which is killed leaves behind.
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 fn pids(mesh: &Mesh) -> Vec<u32> {
