@@ -1,1 +1,37 @@
-//! Placeholder.
+//! Meridian's policy: which region serves a request, and why.
+//!
+//! Everything here is a function of its arguments. A policy document is [compiled](compile) once into a [`Policy`] that cannot be
+//! wrong; [`decide`](decide::decide) turns the policy, the health of the regions, the facts of one request and the time into a
+//! [`Decision`](decide::Decision); [`judge`](judge::judge) turns the facts of its response into what is learned from it. The crate
+//! knows no host, no clock, no I/O and no global, so that the filter in Envoy, the command line and the tests run the very same code
+//! and get the very same answer. Facts go in, decisions come out, and whoever called applies them.
+
+#![forbid(unsafe_code)]
+
+mod ascii;
+mod config;
+pub mod decide;
+mod decision_header;
+mod header_map;
+pub mod health;
+mod hosts;
+mod ids;
+pub mod judge;
+pub mod native;
+mod plan;
+mod policy;
+mod region;
+pub mod request;
+mod rule;
+
+pub use config::{LocalHints, Problem, Severity, UnknownKeys, compile};
+pub use decision_header::{DecisionRecord, add_delivery, decision_header};
+pub use header_map::HeaderMap;
+pub use ids::{RegionId, RuleId, ScopeId, ServiceId};
+pub use plan::{Plan, Scope};
+pub use policy::{Asked, Destination, OutlierDetection, Policy, Role, Service, Table, Timestamp, VirtualHost};
+pub use region::Region;
+pub use rule::{Method, OnUnknownRegion, Rescue, Rule, RuleMatch, WhenExhausted};
+
+#[cfg(test)]
+mod testing;

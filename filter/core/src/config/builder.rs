@@ -1,0 +1,180 @@
+//! The policy while it is being read: names that later parts of the document refer to, and scopes that rules share.
+
+use super::reader::{Node, Object, closest};
+use crate::ascii::AsciiMap;
+use crate::hosts::{HostPattern, HostTable};
+use crate::ids::{RegionId, RuleId, ScopeId, ServiceId};
+use crate::plan::{Scope, ScopeName};
+use crate::policy::{OutlierDetection, Policy, Role, Service, Table, VirtualHost};
+use crate::region::Region;
+use crate::rule::Rule;
+use std::collections::{BTreeMap, HashMap};
+
+/// The parts read so far.
+#[derive(Default)]
+pub(super) struct Builder {
+    pub(super) regions: Vec<Region>,
+    by_name: HashMap<String, RegionId>,
+    pub(super) spellings: Vec<(String, RegionId)>,
+    pub(super) fences: BTreeMap<String, ScopeId>,
+    pub(super) scopes: Vec<Scope>,
+    pub(super) services: Vec<Service>,
+    /// Host patterns with their service, in the order of the document.
+    pub(super) hosts: Vec<(HostPattern, ServiceId)>,
+    pub(super) rules: Vec<Rule>,
+    /// Which services and hosts each rule is about; empty: all.
+    pub(super) applies: Vec<Applies>,
+}
+
+/// The services and hosts a rule is about; empty: all.
+#[derive(Default)]
+pub(super) struct Applies {
+    pub(super) services: Vec<ServiceId>,
+    pub(super) hosts: Vec<HostPattern>,
+}
+
+/// What needs no names.
+pub(super) struct Settings {
+    pub(super) role: Role,
+    pub(super) table: Table,
+    pub(super) local: Option<RegionId>,
+    pub(super) region_header: String,
+    pub(super) outlier_detection: OutlierDetection,
+    pub(super) revision: u16,
+}
+
+impl Builder {
+    pub(super) fn add_region(&mut self, region: Region) {
+        let Some(id) = RegionId::at(self.regions.len()) else { return };
+        self.by_name.insert(region.name.clone(), id);
+        self.spellings.extend(region.spellings().map(|spelling| (spelling.to_owned(), id)));
+        self.regions.push(region);
+    }
+
+    /// The region a node names.
+    pub(super) fn region(&self, node: &Node<'_>) -> Option<RegionId> {
+        let name = node.text()?;
+        self.known(node, name, "region", self.by_name.get(name), self.by_name.keys())
+    }
+
+    /// The fence a node names.
+    pub(super) fn fence(&self, node: &Node<'_>) -> Option<ScopeId> {
+        let name = node.text()?;
+        self.known(node, name, "fence", self.fences.get(name), self.fences.keys())
+    }
+
+    /// The service a node names.
+    pub(super) fn service(&self, node: &Node<'_>) -> Option<ServiceId> {
+        let name = node.text()?;
+        let position = self.services.iter().position(|service| service.name == name).and_then(ServiceId::at);
+        self.known(node, name, "service", position.as_ref(), self.services.iter().map(|service| &service.name))
+    }
+
+    fn known<'a, T: Copy>(
+        &self,
+        node: &Node<'_>,
+        name: &str,
+        what: &str,
+        found: Option<&T>,
+        names: impl Iterator<Item = &'a String>,
+    ) -> Option<T> {
+        if found.is_none() {
+            let message = format!("there is no {what} `{name}`");
+            match closest(name, names) {
+                Some(near) => node.error_with(message, format!("`{near}`")),
+                None => node.error(message),
+            }
+        }
+        found.copied()
+    }
+
+    pub(super) fn add_scope(&mut self, name: &ScopeName, order: Vec<RegionId>) -> Option<ScopeId> {
+        let id = ScopeId::at(self.scopes.len())?;
+        self.scopes.push(Scope::new(name, order, &self.regions));
+        Some(id)
+    }
+
+    pub(super) fn finish(self, root: &Object<'_>, settings: Settings) -> Option<Policy> {
+        self.check_plan_names(root);
+        let virtual_hosts = self.virtual_hosts();
+        if virtual_hosts.len() > usize::from(u16::MAX) {
+            root.error("services", "more than 65,535 hosts".to_owned(), "fewer hosts, or wildcards");
+            return None;
+        }
+        let hosts = HostTable::new(virtual_hosts.iter().map(|host| &host.pattern).zip(0..));
+        Some(Policy {
+            role: settings.role,
+            table: settings.table,
+            local: settings.local,
+            region_header: settings.region_header,
+            spellings: AsciiMap::new(self.spellings),
+            regions: self.regions.into(),
+            scopes: self.scopes.into(),
+            services: self.services.into(),
+            virtual_hosts: virtual_hosts.into(),
+            hosts,
+            rules: self.rules.into(),
+            outlier_detection: settings.outlier_detection,
+            revision: settings.revision,
+        })
+    }
+
+    /// A host of a rule that is narrower than its service's becomes a virtual host of its own, so that every virtual host has one list
+    /// of rules. Exact before wildcards changes nothing for lookups; it keeps rendered tables in a stable order.
+    fn virtual_hosts(&self) -> Vec<VirtualHost> {
+        let mut patterns: BTreeMap<&HostPattern, ServiceId> = BTreeMap::new();
+        for (pattern, service) in &self.hosts {
+            patterns.entry(pattern).or_insert(*service);
+        }
+        for pattern in self.applies.iter().flat_map(|applies| &applies.hosts) {
+            if let Some(service) = self.service_covering(pattern) {
+                patterns.entry(pattern).or_insert(service);
+            }
+        }
+        let rules_of = |pattern: &HostPattern, service: ServiceId| {
+            let mut rules = Vec::new();
+            for (index, (applies, rule)) in self.applies.iter().zip(&self.rules).enumerate() {
+                let by_service = applies.services.is_empty() || applies.services.contains(&service);
+                let by_host = applies.hosts.is_empty() || applies.hosts.iter().any(|host| host.covers(pattern));
+                if by_service && by_host {
+                    rules.extend(RuleId::at(index));
+                    if rule.matches.is_everything() {
+                        break;
+                    }
+                }
+            }
+            rules
+        };
+        let host = |(pattern, service): (&HostPattern, ServiceId)| {
+            let rules = rules_of(pattern, service).into();
+            VirtualHost { pattern: pattern.clone(), service, rules }
+        };
+        patterns.into_iter().map(host).collect()
+    }
+
+    /// The service whose most specific host pattern covers `pattern`.
+    pub(super) fn service_covering(&self, pattern: &HostPattern) -> Option<ServiceId> {
+        let covering = self.hosts.iter().filter(|(host, _)| host.covers(pattern));
+        let narrowest = covering.reduce(|best, next| if best.0.covers(&next.0) { next } else { best });
+        narrowest.map(|(_, service)| *service)
+    }
+
+    /// Two plans of one name would be one Istio subset with two meanings; and a subset's name is a DNS label.
+    fn check_plan_names(&self, root: &Object<'_>) {
+        let mut seen: HashMap<&str, (RegionId, &Scope)> = HashMap::new();
+        for scope in &self.scopes {
+            for (region, name) in scope.plans() {
+                if name.len() > 63 {
+                    let message = format!("the plan `{name}` has a name of more than 63 characters");
+                    root.error("regions", message, "shorter names for the region, the fence or the rule");
+                }
+                if let Some((other, first)) = seen.insert(name, (region, scope))
+                    && (other != region || first.order() != scope.order())
+                {
+                    let message = format!("two different plans would both be named `{name}`");
+                    root.error("rules", message, "another name for the rule or the fence");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! `rules`, and the implied last one.
+
+use super::builder::{Applies, Builder};
+use super::reader::{Node, Object};
+use super::services;
+use crate::ids::{RegionId, ScopeId};
+use crate::plan::{Scope, ScopeName};
+use crate::rule::{HeaderMatch, Method, OnUnknownRegion, Rescue, Rule, RuleMatch, WhenExhausted};
+use std::time::Duration;
+
+/// Every rendered route has a timeout: a frozen region must end. Istio's is off, Envoy's is this.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
+
+const KNOWN: &[&str] = &["name", "match", "fence", "failover", "timeout", "rescue", "onUnknownRegion", "whenExhausted"];
+
+/// Reads `rules` and appends the implied last one.
+pub(super) fn read(root: &Object<'_>, builder: &mut Builder, local: Option<RegionId>) {
+    let Some(all) = ScopeId::at(0) else { return };
+    for item in root.get("rules").and_then(|node| node.list()).unwrap_or_default() {
+        if let Some((rule, applies)) = rule(&item, builder, all, local) {
+            builder.rules.push(rule);
+            builder.applies.push(applies);
+        }
+    }
+    let Some(home) = home(builder, all, local) else { return };
+    builder.rules.push(Rule {
+        name: "default".to_owned(),
+        matches: RuleMatch::default(),
+        fenced: false,
+        scope: all,
+        home,
+        restricted: Box::default(),
+        timeout: DEFAULT_TIMEOUT,
+        rescue: None,
+        on_unknown_region: OnUnknownRegion::default(),
+        when_exhausted: WhenExhausted::default(),
+    });
+    builder.applies.push(Applies::default());
+}
+
+/// The local region if it is inside, else the scope's first.
+fn home(builder: &Builder, scope: ScopeId, local: Option<RegionId>) -> Option<RegionId> {
+    let scope = builder.scopes.get(scope.index())?;
+    local.filter(|region| scope.contains(*region)).or_else(|| scope.order().first().copied())
+}
+
+fn rule(item: &Node<'_>, builder: &mut Builder, all: ScopeId, local: Option<RegionId>) -> Option<(Rule, Applies)> {
+    let object = item.object(KNOWN, &["distribute"])?;
+    let name = name(&object, builder);
+    let fence = object.get("fence");
+    let fenced = fence.is_some();
+    let scope = match &fence {
+        Some(node) => builder.fence(node),
+        None => Some(all),
+    };
+    let (matches, applies) = match object.get("match") {
+        Some(node) => read_match(&node, builder, fenced),
+        None => (RuleMatch::default(), Applies::default()),
+    };
+    let rule_name = name.clone().unwrap_or_else(|| "unnamed".to_owned());
+    let restricted = match (object.get("failover"), scope) {
+        (Some(node), Some(scope)) => failover(&node, builder, scope, &rule_name),
+        _ => Vec::new(),
+    };
+    let timeout = object.get("timeout").map_or(Some(DEFAULT_TIMEOUT), |node| node.duration());
+    let rescue = object.get("rescue").map(|node| rescue(&node));
+    let on_unknown_region = object
+        .get("onUnknownRegion")
+        .and_then(|node| node.choice(&[("ignore", OnUnknownRegion::Ignore), ("reject", OnUnknownRegion::Reject)], &[]));
+    let when_exhausted = object
+        .get("whenExhausted")
+        .and_then(|node| node.choice(&[("preferred", WhenExhausted::Preferred), ("fail", WhenExhausted::Fail)], &[]));
+    let scope = scope?;
+    let rule = Rule {
+        name: name?,
+        matches,
+        fenced,
+        scope,
+        home: home(builder, scope, local)?,
+        restricted: restricted.into(),
+        timeout: timeout?,
+        rescue: rescue.flatten(),
+        on_unknown_region: on_unknown_region.unwrap_or_default(),
+        when_exhausted: when_exhausted.unwrap_or_default(),
+    };
+    Some((rule, applies))
+}
+
+fn name(object: &Object<'_>, builder: &Builder) -> Option<String> {
+    let node = object.required("name")?;
+    let name = node.label()?;
+    if name == "default" {
+        node.error_with("`default` is the implied last rule", "another name");
+    } else if builder.rules.iter().any(|rule| rule.name == name) {
+        node.error(format!("there is a rule `{name}` already"));
+    }
+    Some(name)
+}
+
+fn read_match(node: &Node<'_>, builder: &Builder, fenced: bool) -> (RuleMatch, Applies) {
+    let (mut matches, mut applies) = (RuleMatch::default(), Applies::default());
+    let known = ["services", "hosts", "pathPrefix", "methods", "headers"];
+    let Some(object) = node.object(&known, &["claims"]) else { return (matches, applies) };
+    let items = |key: &str| object.get(key).and_then(|node| node.list()).unwrap_or_default();
+
+    applies.services = items("services").iter().filter_map(|node| builder.service(node)).collect();
+    for node in items("hosts") {
+        let Some(pattern) = services::host(&node) else { continue };
+        if builder.service_covering(&pattern).is_none() {
+            node.error(format!("no service answers for `{pattern}`"));
+        }
+        applies.hosts.push(pattern);
+    }
+    if let Some(node) = object.get("pathPrefix")
+        && let Some(prefix) = node.text()
+    {
+        if prefix.starts_with('/') && !prefix.contains(['?', '#']) {
+            prefix.clone_into(&mut matches.path_prefix);
+        } else {
+            node.error_with(format!("`{prefix}` is not a path"), "a path that begins with `/`, without a query");
+        }
+    }
+    for node in items("methods") {
+        let Some(text) = node.text() else { continue };
+        match Method::parse(text) {
+            Some(method) => matches.methods.push(method),
+            None => node.error_with(format!("`{text}` is not a method"), format!("`{}`", text.to_ascii_uppercase())),
+        }
+    }
+    matches.headers = items("headers").iter().filter_map(|node| header_match(node, fenced)).collect();
+    (matches, applies)
+}
+
+fn header_match(node: &Node<'_>, fenced: bool) -> Option<HeaderMatch> {
+    let object = node.object(&["name", "exact", "trusted"], &[])?;
+    let name = object.required("name").and_then(|node| node.header_name());
+    let exact = object.required("exact").and_then(|node| node.header_value());
+    let trusted = object.get("trusted").and_then(|node| node.boolean()).unwrap_or(false);
+    if fenced && !trusted {
+        let message = "a rule with a fence must not let a client choose by header";
+        node.error_with(message, "`trusted: true`, for a header that the mesh sets and the edge strips");
+    }
+    Some(HeaderMatch { name: name?, exact: exact?, trusted })
+}
+
+fn rescue(node: &Node<'_>) -> Option<Rescue> {
+    let object = node.object(&["attempts", "perTryTimeout", "methods"], &[])?;
+    let attempts = object.get("attempts").map_or(Some(2), |node| node.integer(1, 10));
+    let per_try = object.get("perTryTimeout").map_or(Some(Duration::from_secs(1)), |node| node.duration());
+    let mut methods = Vec::new();
+    match object.get("methods") {
+        Some(list) => {
+            for node in list.list()? {
+                let text = node.text()?;
+                match Method::parse(text) {
+                    Some(method) => methods.push(method),
+                    None => {
+                        node.error_with(
+                            format!("`{text}` is not a method"),
+                            format!("`{}`", text.to_ascii_uppercase()),
+                        );
+                    }
+                }
+            }
+            if methods.is_empty() {
+                list.error_with("is empty", "the methods that may be sent twice, e.g. `[GET, HEAD]`");
+            }
+        }
+        None => methods.extend(["GET", "HEAD"].into_iter().filter_map(Method::parse)),
+    }
+    Some(Rescue { attempts: attempts?, per_try_timeout: per_try?, methods })
+}
+
+/// A wanted region whose failover is restricted or ordered otherwise gets a scope of its own.
+fn failover(node: &Node<'_>, builder: &mut Builder, scope: ScopeId, rule: &str) -> Vec<(RegionId, ScopeId)> {
+    let mut restricted: Vec<(RegionId, ScopeId)> = Vec::new();
+    for item in node.list().unwrap_or_default() {
+        let Some(object) = item.object(&["from", "to"], &[]) else { continue };
+        let from_node = object.required("from");
+        let from = from_node.as_ref().and_then(|node| inside(node, builder, scope));
+        let mut order: Vec<RegionId> = from.into_iter().collect();
+        for node in object.required("to").and_then(|node| node.list()).unwrap_or_default() {
+            let Some(region) = inside(&node, builder, scope) else { continue };
+            if order.contains(&region) {
+                node.error("stands twice in this order");
+            } else {
+                order.push(region);
+            }
+        }
+        let (Some(from), Some(node)) = (from, from_node) else { continue };
+        if restricted.iter().any(|(region, _)| *region == from) {
+            node.error("has a failover already");
+            continue;
+        }
+        let usual =
+            builder.scopes.get(scope.index()).is_some_and(|scope| scope.order_from(from).eq(order.iter().copied()));
+        if usual {
+            continue;
+        }
+        let region = builder.regions.get(from.index()).map_or("", |region| &region.name);
+        let named = ScopeName::Named(format!("{rule}-{region}"));
+        restricted.extend(builder.add_scope(&named, order).map(|id| (from, id)));
+    }
+    restricted.sort_unstable();
+    restricted
+}
+
+/// The region a node names, which must be inside the rule's fence.
+fn inside(node: &Node<'_>, builder: &Builder, scope: ScopeId) -> Option<RegionId> {
+    let region = builder.region(node)?;
+    let contained = builder.scopes.get(scope.index()).is_some_and(|scope: &Scope| scope.contains(region));
+    if !contained {
+        node.error_with("is outside the fence of this rule", "a region of the fence");
+    }
+    contained.then_some(region)
+}

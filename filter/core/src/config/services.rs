@@ -1,0 +1,81 @@
+//! `services`: the scope of health, and what native routes are made for.
+
+use super::builder::Builder;
+use super::reader::{Node, Object};
+use crate::hosts::HostPattern;
+use crate::ids::ServiceId;
+use crate::policy::{Destination, Service};
+
+/// Reads `services`.
+pub(super) fn read(root: &Object<'_>, builder: &mut Builder) {
+    let Some(list) = root.required("services") else { return };
+    let Some(items) = list.list() else { return };
+    if items.is_empty() {
+        list.error_with("is empty", "at least one service");
+    }
+    for item in &items {
+        if let Some(service) = service(item, builder) {
+            builder.services.push(service);
+        }
+    }
+}
+
+fn service(item: &Node<'_>, builder: &mut Builder) -> Option<Service> {
+    let object = item.object(&["name", "hosts", "destination"], &["probe"])?;
+    let id = ServiceId::at(builder.services.len())?;
+    let name_node = object.required("name")?;
+    let name = name_node.label();
+    if let Some(name) = &name
+        && builder.services.iter().any(|service| service.name == *name)
+    {
+        name_node.error(format!("there is a service `{name}` already"));
+    }
+
+    let mut hosts = Vec::new();
+    let hosts_node = object.required("hosts");
+    for node in hosts_node.as_ref().and_then(Node::list).unwrap_or_default() {
+        let Some(pattern) = host(&node) else { continue };
+        if builder.hosts.iter().any(|(other, _)| *other == pattern) {
+            node.error(format!("`{pattern}` already belongs to a service"));
+            continue;
+        }
+        hosts.push(pattern.to_string());
+        builder.hosts.push((pattern, id));
+    }
+    if let Some(node) = hosts_node
+        && hosts.is_empty()
+    {
+        node.error_with("names no host", "e.g. `[bookinfo.example.com]`, or `[\"*\"]` for every host");
+    }
+
+    let destination = object.required("destination").and_then(|node| destination(&node));
+    Some(Service { name: name?, hosts, destination: destination? })
+}
+
+fn destination(node: &Node<'_>) -> Option<Destination> {
+    let object = node.object(&["host", "port"], &[])?;
+    let host_node = object.required("host");
+    let host = host_node.as_ref().and_then(|node| host(node)).and_then(|pattern| match pattern {
+        HostPattern::Exact(host) => Some(host),
+        HostPattern::Suffix(_) | HostPattern::Any => {
+            if let Some(node) = &host_node {
+                node.error("must be one host, without a wildcard");
+            }
+            None
+        }
+    });
+    let port =
+        object.required("port").and_then(|node| node.integer(1, 65_535)).and_then(|port| u16::try_from(port).ok());
+    Some(Destination { host: host?, port: port? })
+}
+
+/// A host pattern.
+pub(super) fn host(node: &Node<'_>) -> Option<HostPattern> {
+    let text = node.text()?;
+    let pattern = HostPattern::parse(text);
+    if pattern.is_none() {
+        let message = format!("`{text}` is not a host");
+        node.error_with(message, "a DNS name without a port, `*.` and a DNS name, or `*`");
+    }
+    pattern
+}

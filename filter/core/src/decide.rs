@@ -1,0 +1,211 @@
+//! The decision: which region serves this request, and why.
+//!
+//! One pass, no allocation: the host gives the rules, the first that matches gives the scope, the header gives the wish, health gives
+//! the choice. A wish outside the fence is not an error to hide but a reason to state. The decision also says whether the native table
+//! would have done the same with this very request, because then there is nothing to write and nothing to pay.
+
+use crate::health::{Availability, CellKey, Health};
+use crate::ids::{RegionId, RuleId, ServiceId};
+use crate::native::{is_inside, native_plan};
+use crate::plan::Plan;
+use crate::policy::{Asked, Policy, Timestamp};
+use crate::request::RequestFacts;
+use crate::rule::{OnUnknownRegion, Rule, WhenExhausted};
+
+/// What should become of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The service it is for.
+    pub service: ServiceId,
+    /// The rule that decided.
+    pub rule: RuleId,
+    /// What the request asked for.
+    pub asked: Asked,
+    /// Where it should go when all is well.
+    pub want: RegionId,
+    /// Where the native table sends it; `None` where that depends on Envoy's version.
+    pub native: Option<Plan>,
+    /// Where it goes.
+    pub verdict: Verdict,
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// To a plan, whose first region is the chosen one.
+    Route {
+        /// The plan.
+        plan: Plan,
+        /// Why.
+        reason: Reason,
+    },
+    /// Nowhere: answered here.
+    Refuse {
+        /// The HTTP status of the answer.
+        status: u16,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// Why a decision is what it is. A closed set: dashboards and alerts are made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// The region that was asked for.
+    Asked,
+    /// No region was asked for: the local one, or the first of the scope.
+    Local,
+    /// The wanted region is ejected; this is the next in order.
+    Failover,
+    /// The wanted region is half-open and this request tries it.
+    HalfOpen,
+    /// No region is usable.
+    Exhausted,
+    /// The region that was asked for does not exist.
+    UnknownRegion,
+    /// The region that was asked for is outside the fence.
+    Fenced,
+}
+
+impl Reason {
+    /// The name in headers, metrics and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Local => "local",
+            Self::Failover => "failover",
+            Self::HalfOpen => "half_open",
+            Self::Exhausted => "exhausted",
+            Self::UnknownRegion => "unknown_region",
+            Self::Fenced => "fenced",
+        }
+    }
+}
+
+impl Decision {
+    /// The plan to write, if the native table would not choose it by itself.
+    #[must_use]
+    pub fn write(&self) -> Option<Plan> {
+        match self.verdict {
+            Verdict::Route { plan, .. } if self.native != Some(plan) => Some(plan),
+            Verdict::Route { .. } | Verdict::Refuse { .. } => None,
+        }
+    }
+
+    /// The chosen region, if there is one.
+    #[must_use]
+    pub fn chosen(&self) -> Option<RegionId> {
+        match self.verdict {
+            Verdict::Route { plan, .. } => Some(plan.first),
+            Verdict::Refuse { .. } => None,
+        }
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self.verdict {
+            Verdict::Route { reason, .. } | Verdict::Refuse { reason, .. } => reason,
+        }
+    }
+
+    /// The half-open region whose token the request must hold, if it tries one.
+    #[must_use]
+    pub fn token(&self) -> Option<CellKey> {
+        match self.verdict {
+            Verdict::Route { plan, reason: Reason::HalfOpen } => {
+                Some(CellKey { service: self.service, region: plan.first })
+            }
+            Verdict::Route { .. } | Verdict::Refuse { .. } => None,
+        }
+    }
+}
+
+/// Decides. `None`: the policy has nothing to say about this host, and Envoy does what it would have done.
+#[must_use]
+pub fn decide(policy: &Policy, health: &Health, request: &RequestFacts<'_>, now: Timestamp) -> Option<Decision> {
+    let host = policy.virtual_host(request.authority())?;
+    let (rule_id, rule) = host
+        .rules
+        .iter()
+        .filter_map(|id| policy.rule(*id).map(|rule| (*id, rule)))
+        .find(|(_, rule)| rule.matches.matches(request))?;
+
+    let lines = request.header(policy.region_header());
+    let asked = policy.asked(lines);
+    let (want, wish) = want(policy, rule, asked);
+    let verdict = match wish {
+        Reason::UnknownRegion if rule.on_unknown_region == OnUnknownRegion::Reject => {
+            Verdict::Refuse { status: 400, reason: wish }
+        }
+        _ => choose(policy, health, host.service, rule, want, wish, now)?,
+    };
+    let native = native_plan(policy, rule, lines);
+    Some(Decision { service: host.service, rule: rule_id, asked, want, native, verdict })
+}
+
+/// Where the request should go when all is well, and why.
+fn want(policy: &Policy, rule: &Rule, asked: Asked) -> (RegionId, Reason) {
+    match asked {
+        Asked::Region(region) if is_inside(policy, rule, region) => (region, Reason::Asked),
+        Asked::Region(_) => (rule.home(), Reason::Fenced),
+        Asked::Unknown => (rule.home(), Reason::UnknownRegion),
+        Asked::Nothing => (rule.home(), Reason::Local),
+    }
+}
+
+fn choose(
+    policy: &Policy,
+    health: &Health,
+    service: ServiceId,
+    rule: &Rule,
+    want: RegionId,
+    wish: Reason,
+    now: Timestamp,
+) -> Option<Verdict> {
+    let scope_id = rule.scope_for(want);
+    let route = |first, reason| Verdict::Route { plan: Plan { scope: scope_id, first }, reason };
+    if health.is_calm() {
+        return Some(route(want, wish));
+    }
+    let settings = policy.outlier_detection();
+    let usable = policy.scope(scope_id)?.order_from(want).find_map(|region| {
+        match health.availability(CellKey { service, region }, now, settings) {
+            Availability::Usable => Some((region, if region == want { wish } else { Reason::Failover })),
+            Availability::HalfOpen => Some((region, Reason::HalfOpen)),
+            Availability::Ejected(_) | Availability::HalfOpenBusy => None,
+        }
+    });
+    Some(match (usable, rule.when_exhausted) {
+        (Some((region, reason)), _) => route(region, reason),
+        (None, WhenExhausted::Preferred) => route(want, Reason::Exhausted),
+        (None, WhenExhausted::Fail) => Verdict::Refuse { status: 503, reason: Reason::Exhausted },
+    })
+}
+
+/// A region that stood before the chosen one in the order, and why it was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The region.
+    pub region: RegionId,
+    /// Whether it could be used.
+    pub availability: Availability,
+}
+
+/// Every candidate of a decision in order, with its availability at `now`; what `explain` prints and the decision header lists.
+pub fn candidates<'a>(
+    policy: &'a Policy,
+    health: &'a Health,
+    decision: &'a Decision,
+    now: Timestamp,
+) -> impl Iterator<Item = Candidate> + 'a {
+    let scope = policy.rule(decision.rule).and_then(|rule| policy.scope(rule.scope_for(decision.want)));
+    scope.into_iter().flat_map(move |scope| scope.order_from(decision.want)).map(move |region| {
+        let key = CellKey { service: decision.service, region };
+        Candidate { region, availability: health.availability(key, now, policy.outlier_detection()) }
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! `x-region-decision`: a decision as an RFC 9651 dictionary.
+//!
+//! E.g. `asked=eu-west-1, chosen=eu-central-1, reason=failover, skipped=("eu-west-1";ejected=12), rule=eu-residents, rev="3f9a"`. A
+//! token must begin with a letter (RFC 9651 §3.3.4), so a revision is a string, and so is a name that begins with a digit. It is
+//! written only for requests that did not simply go where the native table sends them, so formatting is off the hot path.
+
+use crate::decide::{Candidate, Reason};
+use crate::health::Availability;
+use crate::ids::RegionId;
+use crate::judge::Delivery;
+use crate::policy::{Asked, Policy};
+use std::fmt::Write;
+
+/// What the header tells.
+#[derive(Clone, Copy, Debug)]
+pub struct DecisionRecord<'a> {
+    /// What was asked.
+    pub asked: Asked,
+    /// The chosen region; `None` for a refusal.
+    pub chosen: Option<RegionId>,
+    /// Why.
+    pub reason: Reason,
+    /// The rule's name.
+    pub rule: &'a str,
+}
+
+/// The header's value, without how the request was delivered.
+#[must_use]
+pub fn decision_header(
+    policy: &Policy,
+    record: &DecisionRecord<'_>,
+    candidates: impl Iterator<Item = Candidate>,
+) -> String {
+    let mut text = String::with_capacity(128);
+    if let Asked::Region(region) = record.asked {
+        member(&mut text, "asked", policy.region_name(region));
+    }
+    if let Some(region) = record.chosen {
+        member(&mut text, "chosen", policy.region_name(region));
+    }
+    member(&mut text, "reason", record.reason.as_str());
+    skipped(&mut text, policy, record, candidates);
+    member(&mut text, "rule", record.rule);
+    let _ = write!(text, ", rev=\"{:04x}\"", policy.revision());
+    text
+}
+
+/// Adds how the request was delivered to a header's value.
+pub fn add_delivery(text: &mut String, delivery: Delivery) {
+    member(text, "outcome", delivery.as_str());
+}
+
+/// The regions that stood before the chosen one; all of them where none was chosen or every one was ejected.
+fn skipped(
+    text: &mut String,
+    policy: &Policy,
+    record: &DecisionRecord<'_>,
+    candidates: impl Iterator<Item = Candidate>,
+) {
+    let until = record.chosen.filter(|_| record.reason != Reason::Exhausted);
+    let mut list = String::new();
+    for candidate in candidates.take_while(|candidate| Some(candidate.region) != until).take(8) {
+        let separator = if list.is_empty() { "" } else { " " };
+        let name = policy.region_name(candidate.region);
+        let _ = match candidate.availability {
+            Availability::Ejected(left) => write!(list, "{separator}\"{name}\";ejected={}", left.as_secs()),
+            Availability::HalfOpen | Availability::HalfOpenBusy => write!(list, "{separator}\"{name}\";half_open"),
+            Availability::Usable => write!(list, "{separator}\"{name}\""),
+        };
+    }
+    if !list.is_empty() {
+        let _ = write!(text, ", skipped=({list})");
+    }
+}
+
+fn member(text: &mut String, key: &str, value: &str) {
+    let separator = if text.is_empty() { "" } else { ", " };
+    let is_token = value.starts_with(|first: char| first.is_ascii_alphabetic());
+    let quote = if is_token { "" } else { "\"" };
+    let _ = write!(text, "{separator}{key}={quote}{value}{quote}");
+}

@@ -1,0 +1,158 @@
+//! What a response teaches: who served it, who is charged for what, and whether it went as decided.
+//!
+//! Facts are cheap or dear. Three of them come for free with the response headers: the status, the serving side's tag and Envoy's
+//! attempt count. Only when those say that something is off ([`is_plain`] is false) does the caller ask the host for the rest, and
+//! [`judge`] never needs it otherwise. A failed attempt that Envoy rescued is invisible but for the count, so the wanted region is
+//! charged for it and nobody else: with several candidates anything more would be a guess.
+
+use crate::health::{CellKey, Event, Outcome};
+use crate::ids::{RegionId, ServiceId};
+use crate::policy::Policy;
+
+/// What the response headers say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResponseFacts<'a> {
+    /// `:status`; 0 if it could not be read.
+    pub status: u16,
+    /// `x-envoy-attempt-count`; 1 if it is not there.
+    pub attempts: u32,
+    /// `x-served-by-cluster`, as the serving side set it.
+    pub tag: Option<&'a [u8]>,
+}
+
+/// What the host knows beyond the headers; asked for only when something is off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UpstreamFacts {
+    /// Whether an upstream host was chosen at all.
+    pub tried: bool,
+    /// The region of the last host tried, from the control plane's own data.
+    pub region: Option<RegionId>,
+    /// The service and first region of the plan that was used.
+    pub planned: Option<(ServiceId, RegionId)>,
+}
+
+/// What was decided for the request, if anything was: a calm request is not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// The service.
+    pub service: ServiceId,
+    /// The chosen region.
+    pub region: RegionId,
+    /// Whether the request holds a half-open token of the chosen region.
+    pub probe: bool,
+}
+
+/// How a request was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// By the chosen region, on the first attempt.
+    Served,
+    /// By Envoy's own retry, after a failed attempt.
+    Rescued,
+    /// By another region on the first attempt: Envoy's own balancing moved it.
+    Spilled,
+    /// Not by any upstream.
+    Refused,
+}
+
+impl Delivery {
+    /// The name in headers and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Served => "served",
+            Self::Rescued => "rescued",
+            Self::Spilled => "spilled",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What a response teaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// How the request was answered.
+    pub delivery: Delivery,
+    /// The region that answered, as far as it is known.
+    pub served: Option<RegionId>,
+    /// What to record, in order.
+    pub events: [Option<Event>; 2],
+    /// A token whose request proved nothing about its region.
+    pub returned_token: Option<CellKey>,
+    /// The serving side's tag and the control plane's data disagree.
+    pub mismatch: bool,
+}
+
+/// Whether the headers alone say that the request was answered as decided.
+#[must_use]
+pub fn is_plain(policy: &Policy, response: &ResponseFacts<'_>, expected: Option<Expected>) -> bool {
+    let tagged = response.tag.and_then(|tag| policy.region_tagged(tag));
+    response.status < 500
+        && response.status != 0
+        && response.attempts <= 1
+        && tagged.is_some()
+        && expected.is_none_or(|expected| tagged == Some(expected.region))
+}
+
+/// Judges a response. `upstream` is needed where the response is not [plain](is_plain).
+#[must_use]
+pub fn judge(
+    policy: &Policy,
+    response: &ResponseFacts<'_>,
+    upstream: Option<UpstreamFacts>,
+    expected: Option<Expected>,
+) -> Judgement {
+    let tagged = response.tag.and_then(|tag| policy.region_tagged(tag));
+    let known = upstream.and_then(|facts| facts.region);
+    let served = known.or(tagged);
+    let mismatch = known.is_some() && tagged.is_some() && known != tagged;
+    let (events, delivery, returned_token);
+
+    let planned = expected.map(|e| (e.service, e.region)).or(upstream.and_then(|facts| facts.planned));
+    let probe = expected.filter(|e| e.probe).map(|e| CellKey { service: e.service, region: e.region });
+    let tried = upstream.is_none_or(|facts| facts.tried) || tagged.is_some();
+    match planned {
+        _ if !tried => (events, delivery, returned_token) = ([None; 2], Delivery::Refused, probe),
+        None => (events, delivery, returned_token) = ([None; 2], Delivery::Served, None),
+        Some((service, wanted)) => {
+            let event = |region, outcome| {
+                let key = CellKey { service, region };
+                Some(Event { key, outcome, probe: probe == Some(key) })
+            };
+            let outcome = outcome(response.status);
+            let elsewhere = served.filter(|region| *region != wanted);
+            let rescued = response.attempts > 1;
+            delivery = match (rescued, elsewhere) {
+                (true, _) => Delivery::Rescued,
+                (false, Some(_)) => Delivery::Spilled,
+                (false, None) => Delivery::Served,
+            };
+            events = match (rescued, elsewhere, outcome) {
+                // The wanted region failed, another one answered.
+                (true, Some(other), Outcome::Success) => [event(wanted, Outcome::GatewayError), event(other, outcome)],
+                // The wanted region answered after all.
+                (true, None, Outcome::Success) => [event(wanted, outcome), None],
+                // Nobody answered well: the wanted region is charged, and nobody else.
+                (true, _, _) => [event(wanted, Outcome::GatewayError), None],
+                (false, Some(other), _) => [event(other, outcome), None],
+                (false, None, _) => [event(wanted, outcome), None],
+            };
+            let proved = events.iter().flatten().any(|event| event.probe);
+            returned_token = probe.filter(|_| !proved);
+        }
+    }
+    Judgement { delivery, served, events, returned_token, mismatch }
+}
+
+/// What a status says about the region that answered; none at all counts as a gateway error.
+#[must_use]
+pub fn outcome(status: u16) -> Outcome {
+    match status {
+        0 | 502..=504 => Outcome::GatewayError,
+        500.. => Outcome::ServerError,
+        _ => Outcome::Success,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,314 @@
+//! The compiled policy: every name resolved, every order computed, nothing left that could be wrong.
+//!
+//! It is built by [`compile`](crate::compile) alone and never changes, so that the hot path only looks up. What a request costs does
+//! not depend on how many regions, hosts or rules there are: hosts and spellings are found by hash, a plan's name is computed here.
+
+use crate::ascii::{AsciiMap, fnv1a};
+use crate::hosts::{HostPattern, HostTable};
+use crate::ids::{RegionId, RuleId, ScopeId, ServiceId};
+use crate::plan::{Plan, Scope};
+use crate::region::Region;
+use crate::request::Lines;
+use crate::rule::Rule;
+use std::time::Duration;
+
+/// A compiled policy.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub(crate) role: Role,
+    pub(crate) table: Table,
+    pub(crate) local: Option<RegionId>,
+    pub(crate) region_header: String,
+    pub(crate) regions: Box<[Region]>,
+    pub(crate) spellings: AsciiMap<RegionId>,
+    pub(crate) scopes: Box<[Scope]>,
+    pub(crate) services: Box<[Service]>,
+    pub(crate) virtual_hosts: Box<[VirtualHost]>,
+    pub(crate) hosts: HostTable,
+    pub(crate) rules: Box<[Rule]>,
+    pub(crate) outlier_detection: OutlierDetection,
+    pub(crate) revision: u16,
+}
+
+/// Where the filter sits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// An edge proxy: it decides.
+    Gateway,
+    /// A sidecar's answers: it only tags.
+    Inbound,
+}
+
+/// How much of the policy the native table holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Table {
+    /// Rules, spellings and plans: everything works without the filter but failover by health.
+    #[default]
+    Full,
+    /// Plans only: the filter routes by header; for many regions or spellings.
+    Plans,
+}
+
+/// A service: the scope of health, and what native routes are made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Unique in the policy.
+    pub name: String,
+    /// Host patterns, as written but lower-case.
+    pub hosts: Vec<String>,
+    /// Where its requests go natively.
+    pub destination: Destination,
+}
+
+/// Istio's `Destination`: a host of the service registry and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// E.g. `productpage.bookinfo.svc.cluster.local`.
+    pub host: String,
+    /// E.g. 9080.
+    pub port: u16,
+}
+
+impl Destination {
+    /// The Envoy cluster of a plan, in Istio's form: `outbound|<port>|<subset>|<host>`.
+    #[must_use]
+    pub fn cluster(&self, plan: &str) -> String {
+        format!("outbound|{}|{plan}|{}", self.port, self.host)
+    }
+}
+
+/// A host pattern with the service behind it and the rules that can apply, first match wins.
+#[derive(Clone, Debug)]
+pub struct VirtualHost {
+    pub(crate) pattern: HostPattern,
+    /// The service behind it.
+    pub service: ServiceId,
+    /// In order; the last one matches everything.
+    pub rules: Box<[RuleId]>,
+}
+
+impl VirtualHost {
+    /// The pattern: `a.example.com`, `*.example.com` or `*`.
+    #[must_use]
+    pub fn domain(&self) -> String {
+        self.pattern.to_string()
+    }
+}
+
+/// When a region is ejected for a service, and for how long. Names as in Istio's `OutlierDetection`; a "host" is a region here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutlierDetection {
+    /// 502, 503, 504 or no answer, in a row; 0 is off. Default 5, as Envoy's.
+    pub consecutive_gateway_errors: u32,
+    /// Any 5xx in a row; 0 is off, and the default: a bug in an application is in every region.
+    pub consecutive_5xx_errors: u32,
+    /// How much time without ejection, with successes, takes one off the multiplier. Default 10 s.
+    pub interval: Duration,
+    /// The n-th ejection in a row lasts n times this. Default 30 s.
+    pub base_ejection_time: Duration,
+    /// No ejection lasts longer. Default 300 s.
+    pub max_ejection_time: Duration,
+    /// How many regions of a service may be ejected at once, in percent; one always may. Default 100, because the fence's `whenExhausted`
+    /// says what happens then; Envoy's 10 would keep a region of two in use whatever it answers.
+    pub max_ejection_percent: u8,
+    /// How many requests at once may try a half-open region. Default 1.
+    pub half_open_requests: u16,
+}
+
+/// Milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// This much later.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// How long from now until this; zero if it is over.
+    #[must_use]
+    pub fn since(self, now: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(now.0))
+    }
+}
+
+impl Policy {
+    /// Where the filter sits.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// How much of the policy the native table holds.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        self.table
+    }
+
+    /// The region this Envoy runs in, if known.
+    #[must_use]
+    pub fn local(&self) -> Option<RegionId> {
+        self.local
+    }
+
+    /// The lower-case name of the header a client may ask with.
+    #[must_use]
+    pub fn region_header(&self) -> &str {
+        &self.region_header
+    }
+
+    /// Every region, in the order of the document.
+    #[must_use]
+    pub fn regions(&self) -> &[Region] {
+        &self.regions
+    }
+
+    /// Every service, in the order of the document.
+    #[must_use]
+    pub fn services(&self) -> &[Service] {
+        &self.services
+    }
+
+    /// Every virtual host, each with its rules.
+    #[must_use]
+    pub fn virtual_hosts(&self) -> &[VirtualHost] {
+        &self.virtual_hosts
+    }
+
+    /// When a region is ejected, and for how long.
+    #[must_use]
+    pub fn outlier_detection(&self) -> &OutlierDetection {
+        &self.outlier_detection
+    }
+
+    /// A short fingerprint of the document.
+    #[must_use]
+    pub fn revision(&self) -> u16 {
+        self.revision
+    }
+
+    /// A fingerprint of what ids mean: policies of one layout can share health.
+    #[must_use]
+    pub fn layout(&self) -> u64 {
+        let regions = self.regions.iter().map(|region| region.name.as_str());
+        let services = self.services.iter().map(|service| service.name.as_str());
+        // A name holds no zero byte, so the two lists and their entries stay apart.
+        fnv1a(regions.chain(["\0"]).chain(services).flat_map(|name| name.bytes().chain([0])))
+    }
+
+    /// The region an id stands for.
+    #[must_use]
+    pub fn region(&self, id: RegionId) -> Option<&Region> {
+        self.regions.get(id.index())
+    }
+
+    /// A region's name; empty for an id of another policy.
+    #[must_use]
+    pub fn region_name(&self, id: RegionId) -> &str {
+        self.region(id).map_or("", |region| &region.name)
+    }
+
+    /// The region with this name.
+    #[must_use]
+    pub fn region_named(&self, name: &str) -> Option<RegionId> {
+        self.regions.iter().position(|region| region.name == name).and_then(RegionId::at)
+    }
+
+    /// The region that the Istio cluster `cluster` belongs to.
+    #[must_use]
+    pub fn region_of_cluster(&self, cluster: &[u8]) -> Option<RegionId> {
+        let found =
+            self.regions.iter().position(|region| region.clusters.iter().any(|name| name.as_bytes() == cluster));
+        found.and_then(RegionId::at)
+    }
+
+    /// The region whose tag (`displayName`) this is.
+    #[must_use]
+    pub fn region_tagged(&self, tag: &[u8]) -> Option<RegionId> {
+        self.regions.iter().position(|region| region.display_name.as_bytes() == tag).and_then(RegionId::at)
+    }
+
+    /// The service an id stands for.
+    #[must_use]
+    pub fn service(&self, id: ServiceId) -> Option<&Service> {
+        self.services.get(id.index())
+    }
+
+    /// The service with this name.
+    #[must_use]
+    pub fn service_named(&self, name: &str) -> Option<ServiceId> {
+        self.services.iter().position(|service| service.name == name).and_then(ServiceId::at)
+    }
+
+    /// The rule an id stands for.
+    #[must_use]
+    pub fn rule(&self, id: RuleId) -> Option<&Rule> {
+        self.rules.get(id.index())
+    }
+
+    /// The rule with this name.
+    #[must_use]
+    pub fn rule_named(&self, name: &[u8]) -> Option<RuleId> {
+        self.rules.iter().position(|rule| rule.name.as_bytes() == name).and_then(RuleId::at)
+    }
+
+    /// The scope an id stands for.
+    #[must_use]
+    pub fn scope(&self, id: ScopeId) -> Option<&Scope> {
+        self.scopes.get(id.index())
+    }
+
+    /// The name of a plan, e.g. `prefer-us-sanjose-1`.
+    #[must_use]
+    pub fn plan_name(&self, plan: Plan) -> Option<&str> {
+        self.scope(plan.scope)?.plan_name(plan.first)
+    }
+
+    /// The virtual host for an `:authority`, as Envoy would choose it.
+    #[must_use]
+    pub fn virtual_host(&self, authority: &[u8]) -> Option<&VirtualHost> {
+        self.hosts.find(authority).and_then(|index| self.virtual_hosts.get(usize::from(index)))
+    }
+
+    /// What a region header's lines ask for.
+    #[must_use]
+    pub fn asked(&self, lines: Lines<'_>) -> Asked {
+        match lines {
+            Lines::None => Asked::Nothing,
+            Lines::One(value) => self.spellings.get(value).map_or(Asked::Unknown, Asked::Region),
+            Lines::Several => Asked::Unknown,
+        }
+    }
+
+    /// The service and the plan's first region of an Envoy cluster named as [`Destination::cluster`] does.
+    #[must_use]
+    pub fn plan_of_cluster(&self, cluster: &[u8]) -> Option<(ServiceId, RegionId)> {
+        let text = std::str::from_utf8(cluster).ok()?;
+        let mut parts = text.splitn(4, '|');
+        let (_, port, plan, host) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let port: u16 = port.parse().ok()?;
+        let service = self
+            .services
+            .iter()
+            .position(|service| service.destination.port == port && service.destination.host == host)
+            .and_then(ServiceId::at)?;
+        let name = plan.strip_prefix("prefer-").or_else(|| plan.strip_prefix("only-"))?;
+        let region = self.region_named(name).or_else(|| {
+            // `-in-` may stand inside a region's name, so every cut is tried.
+            name.match_indices("-in-").find_map(|(at, _)| self.region_named(name.get(..at)?))
+        })?;
+        Some((service, region))
+    }
+}
+
+/// What a request asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// No region header.
+    Nothing,
+    /// A region of the policy.
+    Region(RegionId),
+    /// Something else: a name that is not in the policy, or several lines.
+    Unknown,
+}

@@ -1,0 +1,202 @@
+//! The host calls Meridian makes, with every status handled.
+//!
+//! The only `unsafe` of the project. Two rules make it small: the host writes only through pointers to locals that outlive the call,
+//! and a block the host returns was allocated by this module's own exported allocator (a `Vec<u8>` with capacity equal to its length,
+//! `proxy-wasm`'s `allocator.rs`), so it is owned by taking it back as a `Vec`. Statuses are numbers here, not an enum of the SDK's: a
+//! host may return one that the SDK has no name for.
+
+#![allow(unsafe_code)]
+
+use meridian_core::{HeaderMap, Timestamp};
+use std::ptr::{null, null_mut};
+
+/// A call that did not do what was asked. The number is proxy-wasm's status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Failed(u32);
+
+impl Failed {
+    /// Somebody else wrote in between.
+    pub(crate) const CAS_MISMATCH: Self = Self(8);
+    const NOT_FOUND: Self = Self(1);
+}
+
+/// Which header map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Map {
+    Request = 0,
+    Response = 2,
+}
+
+/// Which kind of metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Metric {
+    Counter = 0,
+    Gauge = 1,
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_get_header_map_value(
+        map: u32,
+        key: *const u8,
+        key_size: usize,
+        value: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_get_header_map_pairs(map: u32, pairs: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_replace_header_map_value(map: u32, key: *const u8, key_size: usize, value: *const u8, size: usize) -> u32;
+    fn proxy_remove_header_map_value(map: u32, key: *const u8, key_size: usize) -> u32;
+    fn proxy_get_property(path: *const u8, path_size: usize, value: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_get_buffer_bytes(kind: u32, start: usize, max: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *mut *mut u8,
+        size: *mut usize,
+        cas: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(key: *const u8, key_size: usize, value: *const u8, size: usize, cas: u32) -> u32;
+    fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
+    fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+    fn proxy_record_metric(id: u32, value: u64) -> u32;
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: i32,
+    ) -> u32;
+}
+
+fn checked(status: u32) -> Result<(), Failed> {
+    if status == 0 { Ok(()) } else { Err(Failed(status)) }
+}
+
+/// Runs a call that returns a block, and takes the block over. Not found is `None`.
+fn block(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Option<Vec<u8>>, Failed> {
+    let (mut data, mut size) = (null_mut(), 0);
+    match checked(call(&raw mut data, &raw mut size)) {
+        Err(Failed::NOT_FOUND) => Ok(None),
+        Err(failed) => Err(failed),
+        Ok(()) if data.is_null() => Ok(Some(Vec::new())),
+        // SAFETY: the host allocated the block through this module's exported allocator with exactly this size, and hands it over.
+        Ok(()) => Ok(Some(unsafe { Vec::from_raw_parts(data, size, size) })),
+    }
+}
+
+/// The first line of a header.
+pub(crate) fn header(map: Map, name: &str) -> Result<Option<Vec<u8>>, Failed> {
+    // SAFETY: `name` outlives the call; the out-pointers are `block`'s locals.
+    block(|data, size| unsafe { proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, size) })
+}
+
+/// Every header line, in one call.
+pub(crate) fn headers(map: Map) -> Result<HeaderMap, Failed> {
+    // SAFETY: the out-pointers are `block`'s locals.
+    let block = block(|data, size| unsafe { proxy_get_header_map_pairs(map as u32, data, size) })?;
+    Ok(HeaderMap::new(block.unwrap_or_default()))
+}
+
+/// Sets a header in place of every line it had.
+pub(crate) fn set_header(map: Map, name: &str, value: &[u8]) -> Result<(), Failed> {
+    // SAFETY: both slices outlive the call.
+    checked(unsafe {
+        proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+    })
+}
+
+/// Removes every line of a header.
+pub(crate) fn remove_header(map: Map, name: &str) -> Result<(), Failed> {
+    // SAFETY: `name` outlives the call.
+    checked(unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) })
+}
+
+/// An attribute, by its path with a zero byte between the parts, e.g. `b"xds\0cluster_name"`.
+pub(crate) fn property(path: &[u8]) -> Result<Option<Vec<u8>>, Failed> {
+    // SAFETY: `path` outlives the call; the out-pointers are `block`'s locals.
+    block(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
+}
+
+/// The wall clock.
+pub(crate) fn now() -> Result<Timestamp, Failed> {
+    let mut nanoseconds = 0;
+    // SAFETY: the out-pointer is a local that outlives the call.
+    checked(unsafe { proxy_get_current_time_nanoseconds(&raw mut nanoseconds) })?;
+    Ok(Timestamp(nanoseconds / 1_000_000))
+}
+
+/// Asks for `on_tick` every so many milliseconds; 0 is never.
+pub(crate) fn set_tick_period(milliseconds: u32) -> Result<(), Failed> {
+    // SAFETY: no pointer is passed.
+    checked(unsafe { proxy_set_tick_period_milliseconds(milliseconds) })
+}
+
+/// The plugin configuration, whole.
+pub(crate) fn configuration(size: usize) -> Result<Vec<u8>, Failed> {
+    const PLUGIN_CONFIGURATION: u32 = 7;
+    // SAFETY: the out-pointers are `block`'s locals.
+    let bytes = block(|data, length| unsafe { proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, size, data, length) })?;
+    Ok(bytes.unwrap_or_default())
+}
+
+/// A value all VMs of this `vm_id` share, with the number of its last change; `None` before the first.
+pub(crate) fn shared(key: &str) -> Result<Option<(Vec<u8>, u32)>, Failed> {
+    let mut cas = 0;
+    // SAFETY: `key` outlives the call; the out-pointers are locals that outlive it.
+    let found =
+        block(|data, size| unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut cas) })?;
+    Ok(found.map(|bytes| (bytes, cas)))
+}
+
+/// Changes a shared value if nobody else did since `cas`; [`Failed::CAS_MISMATCH`] if somebody did.
+pub(crate) fn set_shared(key: &str, value: &[u8], cas: u32) -> Result<(), Failed> {
+    // SAFETY: both slices outlive the call.
+    checked(unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) })
+}
+
+/// The id of the metric with this name, made if it is not there.
+pub(crate) fn define_metric(kind: Metric, name: &str) -> Result<u32, Failed> {
+    let mut id = 0;
+    // SAFETY: `name` outlives the call; the out-pointer is a local that does, too.
+    checked(unsafe { proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &raw mut id) })?;
+    Ok(id)
+}
+
+/// Adds to a counter; the offset is above zero.
+pub(crate) fn increment(id: u32, offset: i64) -> Result<(), Failed> {
+    // SAFETY: no pointer is passed.
+    checked(unsafe { proxy_increment_metric(id, offset) })
+}
+
+/// Sets a gauge.
+pub(crate) fn record(id: u32, value: u64) -> Result<(), Failed> {
+    // SAFETY: no pointer is passed.
+    checked(unsafe { proxy_record_metric(id, value) })
+}
+
+/// Answers the request here, with one header and a plain-text body.
+pub(crate) fn respond(status: u16, header: (&str, &str), body: &str) -> Result<(), Failed> {
+    let map = one_header(header.0.as_bytes(), header.1.as_bytes());
+    // SAFETY: all slices outlive the call; no details are passed, and -1 leaves the gRPC status to the host.
+    checked(unsafe {
+        proxy_send_local_response(u32::from(status), null(), 0, body.as_ptr(), body.len(), map.as_ptr(), map.len(), -1)
+    })
+}
+
+/// A header map of one pair, as the host reads it.
+fn one_header(name: &[u8], value: &[u8]) -> Vec<u8> {
+    let length = |part: &[u8]| u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let mut map = 1u32.to_le_bytes().to_vec();
+    map.extend(length(name));
+    map.extend(length(value));
+    for part in [name, value] {
+        map.extend_from_slice(part);
+        map.push(0);
+    }
+    map
+}

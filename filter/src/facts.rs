@@ -1,0 +1,57 @@
+//! The facts of a response: the cheap ones from its headers, the dear ones from the host's attributes.
+
+use crate::abi;
+use crate::metrics::Metrics;
+use meridian_core::judge::{ResponseFacts, UpstreamFacts};
+use meridian_core::request::{HeaderLines, Lines};
+use meridian_core::{HeaderMap, Policy};
+
+/// The tag of the serving side.
+pub(crate) const TAG: &str = "x-served-by-cluster";
+/// A plan, written by the filter and read by the native table.
+pub(crate) const ROUTE: &str = "x-region-route";
+/// The decision, for people.
+pub(crate) const DECISION: &str = "x-region-decision";
+/// The router's own count of tries, switched on by the renderer.
+const ATTEMPTS: &str = "x-envoy-attempt-count";
+
+/// What the response headers say.
+pub(crate) fn response(headers: &HeaderMap) -> ResponseFacts<'_> {
+    ResponseFacts {
+        status: number(headers.lines(":status")).and_then(|status| u16::try_from(status).ok()).unwrap_or(0),
+        attempts: number(headers.lines(ATTEMPTS)).unwrap_or(1),
+        tag: match headers.lines(TAG) {
+            Lines::One(tag) => Some(tag),
+            Lines::None | Lines::Several => None,
+        },
+    }
+}
+
+fn number(lines: Lines<'_>) -> Option<u32> {
+    match lines {
+        Lines::One(digits) => std::str::from_utf8(digits).ok()?.parse().ok(),
+        Lines::None | Lines::Several => None,
+    }
+}
+
+/// What the host knows beyond the headers. Five attributes at most, each about a microsecond: only for responses that are not plain.
+pub(crate) fn upstream(policy: &Policy, metrics: &Metrics) -> UpstreamFacts {
+    let read = |path: &[u8]| metrics.checked("get_property", abi::property(path)).flatten();
+    // Istio's `workload;namespace;canonical-name;canonical-revision;cluster`, as istiod sends it with the endpoint.
+    let workload = read(b"xds\0upstream_host_metadata\0filter_metadata\0istio\0workload");
+    let cluster = workload.as_deref().and_then(|workload| workload.rsplit(|byte| *byte == b';').next());
+    let by_cluster = cluster.and_then(|cluster| policy.region_of_cluster(cluster));
+    let region = by_cluster.or_else(|| {
+        let locality = read(b"upstream\0locality\0region")?;
+        policy.region_named(std::str::from_utf8(&locality).ok()?)
+    });
+    let tried =
+        region.is_some() || workload.is_some() || read(b"upstream\0address").is_some_and(|address| !address.is_empty());
+    let planned = read(b"xds\0cluster_name").and_then(|cluster| policy.plan_of_cluster(&cluster));
+    UpstreamFacts { tried, region, planned }
+}
+
+/// The name of the native route that was taken.
+pub(crate) fn route_name(metrics: &Metrics) -> Option<Vec<u8>> {
+    metrics.checked("get_property", abi::property(b"xds\0route_name")).flatten()
+}

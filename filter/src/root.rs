@@ -1,0 +1,90 @@
+//! A configuration arriving, and the tick.
+
+use crate::abi;
+use crate::engine::Engine;
+use crate::stream::Stream;
+use meridian_core::{LocalHints, Policy, Problem, Severity, UnknownKeys, compile};
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+use std::rc::Rc;
+
+/// How often a calm worker looks whether another one has seen trouble.
+const TICK_MILLISECONDS: u32 = 250;
+
+/// The root context of one filter configuration on one worker.
+#[derive(Default)]
+pub(crate) struct Root {
+    engine: Option<Rc<Engine>>,
+}
+
+impl Context for Root {}
+
+impl RootContext for Root {
+    /// `false` makes Envoy refuse the configuration: at the first load the listener does not start, later the last good one stays.
+    fn on_configure(&mut self, size: usize) -> bool {
+        match policy(size) {
+            Ok((policy, warnings)) => {
+                for warning in &warnings {
+                    log::warn!("meridian: configuration: {warning}");
+                }
+                let local = policy.local().map_or("none", |region| policy.region_name(region));
+                log::info!(
+                    "meridian: revision {:04x}: {} regions, {} services, {} hosts, local region {local}",
+                    policy.revision(),
+                    policy.regions().len(),
+                    policy.services().len(),
+                    policy.virtual_hosts().len(),
+                );
+                let engine = Rc::new(Engine::new(policy));
+                if !warnings.is_empty() {
+                    engine.metrics.count("meridian_unknown_keys_total", &[]);
+                }
+                engine.metrics.checked("set_tick_period", abi::set_tick_period(TICK_MILLISECONDS));
+                self.engine = Some(engine);
+                true
+            }
+            Err(problems) => {
+                let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+                log::error!("meridian: configuration refused, {} errors", errors.clone().count());
+                for problem in errors {
+                    log::error!("meridian: configuration: {problem}");
+                }
+                false
+            }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        if let Some(engine) = &self.engine {
+            engine.health.refresh(&engine.metrics);
+        }
+    }
+
+    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
+        self.engine.as_ref().map(|engine| Box::new(Stream::new(Rc::clone(engine))) as Box<dyn HttpContext>)
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+/// Reads and compiles the plugin configuration.
+fn policy(size: usize) -> Result<(Policy, Vec<Problem>), Vec<Problem>> {
+    let whole =
+        |message: String| vec![Problem { path: String::new(), message, suggestion: None, severity: Severity::Error }];
+    let bytes = abi::configuration(size)
+        .map_err(|failed| whole(format!("the host did not hand over the plugin configuration ({failed:?})")))?;
+    let document = serde_json::from_slice(&bytes)
+        .map_err(|error| whole(format!("the plugin configuration is not JSON: {error}")))?;
+    let cluster_id = node(b"xds\0node\0metadata\0CLUSTER_ID");
+    let locality_region = node(b"xds\0node\0locality\0region");
+    let hints = LocalHints { cluster_id: cluster_id.as_deref(), locality_region: locality_region.as_deref() };
+    compile(&document, UnknownKeys::Warn, &hints)
+}
+
+/// A property of this node, as text.
+fn node(path: &[u8]) -> Option<String> {
+    let bytes = abi::property(path).ok().flatten()?;
+    String::from_utf8(bytes).ok().filter(|text| !text.is_empty())
+}

@@ -1,0 +1,226 @@
+//! One request and its response: facts in, decision, effects out.
+
+use crate::abi::{self, Map};
+use crate::engine::Engine;
+use crate::facts::{self, DECISION, ROUTE, TAG};
+use meridian_core::decide::{Decision, Reason, Verdict, candidates};
+use meridian_core::judge::{Delivery, Expected, Judgement, is_plain, judge};
+use meridian_core::request::{HeaderLines, Lines, RequestFacts};
+use meridian_core::{Asked, DecisionRecord, HeaderMap, Role, Timestamp, add_delivery, decision_header};
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+use std::rc::Rc;
+
+/// The context of one stream.
+pub(crate) struct Stream {
+    engine: Rc<Engine>,
+    trail: Trail,
+}
+
+/// What the request left behind for its response.
+enum Trail {
+    /// Nothing was decided: all was calm, or the host is not the policy's.
+    Native,
+    /// A decision was made; the header is there if it differed from the native table.
+    Decided { expected: Expected, header: Option<String> },
+    /// The filter answered by itself.
+    Refused,
+}
+
+impl Context for Stream {}
+
+impl HttpContext for Stream {
+    fn on_http_request_headers(&mut self, _count: usize, _end: bool) -> Action {
+        match self.engine.policy.role() {
+            Role::Gateway => self.request(),
+            Role::Inbound => Action::Continue,
+        }
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, _end: bool) -> Action {
+        match self.engine.policy.role() {
+            Role::Gateway => self.response(),
+            Role::Inbound => self.tag_own(),
+        }
+        Action::Continue
+    }
+}
+
+impl Stream {
+    pub(crate) fn new(engine: Rc<Engine>) -> Self {
+        Self { engine, trail: Trail::Native }
+    }
+
+    fn request(&mut self) -> Action {
+        let (policy, metrics) = (&self.engine.policy, &self.engine.metrics);
+        if self.engine.is_calm() {
+            // The cheapest call there is: an absent header is not copied.
+            let asks = metrics.checked("get_header", abi::header(Map::Request, policy.region_header())).flatten();
+            if asks.is_none() {
+                return Action::Continue;
+            }
+        }
+        let Some(headers) = metrics.checked("get_headers", abi::headers(Map::Request)) else { return Action::Continue };
+        let now = self.engine.now();
+        let Some(decision) = self.engine.decide(&RequestFacts::new(&headers), now) else { return Action::Continue };
+        match decision.verdict {
+            Verdict::Route { .. } => {
+                self.route(&decision, &headers, now);
+                Action::Continue
+            }
+            Verdict::Refuse { status, reason } => self.refuse(&decision, status, reason, now),
+        }
+    }
+
+    /// Writes the plan if the native table would take another one; otherwise writes nothing.
+    fn route(&mut self, decision: &Decision, headers: &HeaderMap, now: Timestamp) {
+        let (policy, metrics) = (&self.engine.policy, &self.engine.metrics);
+        match decision.write().and_then(|plan| policy.plan_name(plan)) {
+            Some(name) => {
+                metrics.checked("set_header", abi::set_header(Map::Request, ROUTE, name.as_bytes()));
+                self.count_move(decision);
+            }
+            // The native table removes the header before any filter; where somebody's table does not, a client's own must not count.
+            None if headers.lines(ROUTE) != Lines::None => {
+                metrics.checked("remove_header", abi::remove_header(Map::Request, ROUTE));
+            }
+            None => {}
+        }
+        if decision.reason() == Reason::Fenced {
+            metrics.count("meridian_fenced_total", &[("rule", self.rule_name(decision))]);
+        }
+        // Who got what was asked for, or asked for nothing and stayed at home, needs no explanation.
+        let notable = !matches!(decision.reason(), Reason::Asked | Reason::Local);
+        let header = notable.then(|| self.explain(decision, now));
+        if let Some(region) = decision.chosen() {
+            let expected = Expected { service: decision.service, region, probe: decision.token().is_some() };
+            self.trail = Trail::Decided { expected, header };
+        }
+    }
+
+    fn refuse(&mut self, decision: &Decision, status: u16, reason: Reason, now: Timestamp) -> Action {
+        let metrics = &self.engine.metrics;
+        let rule = self.rule_name(decision);
+        metrics.count("meridian_refused_total", &[("rule", rule), ("reason", reason.as_str())]);
+        let body = match reason {
+            Reason::UnknownRegion => "The region this request asks for does not exist.\n",
+            _ => "No region that may serve this request is available.\n",
+        };
+        let mut header = self.explain(decision, now);
+        add_delivery(&mut header, Delivery::Refused);
+        match metrics.checked("send_local_response", abi::respond(status, (DECISION, &header), body)) {
+            Some(()) => {
+                self.trail = Trail::Refused;
+                Action::Pause
+            }
+            None => Action::Continue,
+        }
+    }
+
+    fn response(&mut self) {
+        let (engine, metrics) = (Rc::clone(&self.engine), &self.engine.metrics);
+        if matches!(self.trail, Trail::Refused) {
+            return;
+        }
+        let Some(headers) = metrics.checked("get_headers", abi::headers(Map::Response)) else { return };
+        let response = facts::response(&headers);
+        let (expected, mut header) = match std::mem::replace(&mut self.trail, Trail::Native) {
+            Trail::Decided { expected, header } => (Some(expected), header),
+            Trail::Native | Trail::Refused => (None, None),
+        };
+        let plain = is_plain(&engine.policy, &response, expected);
+        if !(plain && engine.health.view().is_quiet()) {
+            let upstream = (!plain).then(|| facts::upstream(&engine.policy, metrics));
+            let judgement = judge(&engine.policy, &response, upstream, expected);
+            self.learn(&judgement);
+            if judgement.delivery == Delivery::Rescued && header.is_none() {
+                header = self.explain_native(upstream.and_then(|facts| facts.planned).map(|(_, region)| region));
+            }
+            if let Some(text) = &mut header {
+                add_delivery(text, judgement.delivery);
+            }
+            if response.tag.is_none() {
+                self.tag(judgement.served);
+            }
+        } else if let Some(text) = &mut header {
+            add_delivery(text, Delivery::Served);
+        }
+        match header {
+            Some(text) => {
+                metrics.checked("set_header", abi::set_header(Map::Response, DECISION, text.as_bytes()));
+            }
+            // Whoever wrote one upstream does not speak for this gateway.
+            None if headers.lines(DECISION) != Lines::None => {
+                metrics.checked("remove_header", abi::remove_header(Map::Response, DECISION));
+            }
+            None => {}
+        }
+    }
+
+    /// Records what a response taught.
+    fn learn(&self, judgement: &Judgement) {
+        let now = self.engine.now();
+        for event in judgement.events.iter().flatten() {
+            self.engine.record(*event, now);
+        }
+        if let Some(key) = judgement.returned_token {
+            self.engine.health.update(&self.engine.metrics, |health| health.return_token(key));
+        }
+        if judgement.mismatch {
+            self.engine.metrics.count("meridian_mismatch_total", &[]);
+        }
+    }
+
+    /// Sets the tag of a region, if it is known.
+    fn tag(&self, region: Option<meridian_core::RegionId>) {
+        if let Some(region) = region.and_then(|region| self.engine.policy.region(region)) {
+            let set = abi::set_header(Map::Response, TAG, region.display_name.as_bytes());
+            self.engine.metrics.checked("set_header", set);
+        }
+    }
+
+    /// The serving side says who it is, whatever the application said.
+    fn tag_own(&self) {
+        self.tag(self.engine.policy.local());
+    }
+
+    fn count_move(&self, decision: &Decision) {
+        let policy = &self.engine.policy;
+        let service = policy.service(decision.service).map_or("", |service| &service.name);
+        let from = policy.region_name(decision.want);
+        let to = decision.chosen().map_or("", |region| policy.region_name(region));
+        let tags = [("service", service), ("from", from), ("to", to), ("reason", decision.reason().as_str())];
+        self.engine.metrics.count("meridian_moved_total", &tags);
+    }
+
+    fn rule_name(&self, decision: &Decision) -> &str {
+        self.engine.policy.rule(decision.rule).map_or("", |rule| &rule.name)
+    }
+
+    fn explain(&self, decision: &Decision, now: Timestamp) -> String {
+        let (policy, health) = (&self.engine.policy, self.engine.health.view());
+        let record = DecisionRecord {
+            asked: decision.asked,
+            chosen: decision.chosen(),
+            reason: decision.reason(),
+            rule: self.rule_name(decision),
+        };
+        decision_header(policy, &record, candidates(policy, &health, decision, now))
+    }
+
+    /// Explains a request that was left to the native table, from the name of the route it took (`<rule>/<asked|local>/...`).
+    fn explain_native(&self, planned: Option<meridian_core::RegionId>) -> Option<String> {
+        let chosen = planned?;
+        let name = facts::route_name(&self.engine.metrics)?;
+        let mut parts = std::str::from_utf8(&name).ok()?.split('/');
+        let (rule, how) = (parts.next()?, parts.next()?);
+        let asked = how == Reason::Asked.as_str();
+        let record = DecisionRecord {
+            asked: if asked { Asked::Region(chosen) } else { Asked::Nothing },
+            chosen: Some(chosen),
+            reason: if asked { Reason::Asked } else { Reason::Local },
+            rule,
+        };
+        Some(decision_header(&self.engine.policy, &record, std::iter::empty()))
+    }
+}
