@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use integration::bookinfo::{Fault, Service};
 use integration::client::{Request, get};
 use integration::envoy::EnvoyVersion;
-use integration::mesh::{Mesh, Tag, Workload};
+use integration::mesh::{ClusterSpec, Mesh, Tag, Workload};
 
 const PRODUCTPAGE: Service = Service::Productpage;
 
@@ -96,6 +96,38 @@ async fn faults_come_and_go() {
     assert_eq!((status(address).await, status(pod.inbound()).await), (None, None));
     secondary.start().await.unwrap();
     assert_eq!(status(address).await, Some(200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_regions_are_told_apart_by_tag_and_by_count() {
+    let names = [("one", "eu-west-1"), ("two", "eu-central-1"), ("three", "us-east-1")];
+    let clusters = names.map(|(name, region)| ClusterSpec::new(name, region, &name.to_uppercase()));
+    let mesh = Mesh::builder().clusters(clusters.to_vec()).workloads(Workload::productpage()).tag(Tag::Native);
+    let mesh = mesh.start().await.unwrap();
+    let before = mesh.served();
+    for (number, cluster) in mesh.clusters().iter().enumerate() {
+        for _ in 0..=number {
+            let answer = get(cluster.east_west_address(PRODUCTPAGE), "/echo", &[]).await.unwrap();
+            assert_eq!(answer.header("x-served-by-cluster"), Some(cluster.spec().display_name.clone()));
+        }
+    }
+    let served = mesh.served().since(&before);
+    assert_eq!(["one", "two", "three"].map(|name| served.by(name)), [1, 2, 3]);
+    assert_eq!(served.outside(&["one", "two"]), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_headers_arrive_as_they_were_sent() {
+    let mesh = small(EnvoyVersion::newest()).await.unwrap();
+    let pod = mesh.cluster("primary").unwrap().pod("productpage-v1").unwrap();
+    let long = "a".repeat(32 * 1024);
+    let odd = Request::get("/echo").header("region", b"\xff\xfe").header("region", "").header("x-long", &long);
+    let echo: serde_json::Value = serde_json::from_str(&odd.send(pod.inbound()).await.unwrap().text()).unwrap();
+    let headers: Vec<(String, String)> = serde_json::from_value(echo["headers"].clone()).unwrap();
+    let values = |name| headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value).collect::<Vec<_>>();
+    assert_eq!(values("region"), ["\u{fffd}\u{fffd}", ""]);
+    assert_eq!(values("x-long"), [&long]);
+    assert_eq!((echo["cluster"].as_str(), echo["seen"].as_u64()), (Some("primary"), Some(1)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,14 +8,13 @@ use std::path::Path;
 use std::time::Duration as StdDuration;
 
 use meridian::envoy::{
-    Admin, Bootstrap, Duration, HeaderValueOption, HttpConnectionManager, HttpFilter, Listener, OutlierDetection,
-    RetryHostPredicate, RetryPolicy, Route, RouteAction, RouteConfiguration, RouteMatch, StaticResources, StringValue,
-    VirtualHost, WasmCode, WasmCodeLocal, WasmPlugin, WasmVm,
+    Admin, Bootstrap, Duration, HeaderValueOption, HttpConnectionManager, HttpFilter, LbEndpoint, Listener,
+    LocalityLbEndpoints, OutlierDetection, RetryHostPredicate, RetryPolicy, Route, RouteAction, RouteConfiguration,
+    RouteMatch, StaticResources, StringValue, VirtualHost, WasmCode, WasmCodeLocal, WasmPlugin, WasmVm,
 };
-use meridian::envoy::{LbEndpoint, LocalityLbEndpoints};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::layout::{ClusterLayout, Layout, PodLayout, cluster};
+use super::layout::{ClusterLayout, Layout, NAMESPACE, PodLayout, cluster};
 use super::spec::Tag;
 use crate::bookinfo::Service;
 use crate::load::SERVED_BY;
@@ -79,12 +78,6 @@ impl Sidecar<'_> {
     }
 
     fn plugin(&self, module: &Path) -> HttpFilter {
-        let regions = self.mesh.clusters.iter().map(|cluster| {
-            let spec = &cluster.spec;
-            json!({"name": spec.region, "clusters": [spec.name], "displayName": spec.display_name})
-        });
-        let regions: Vec<_> = regions.collect();
-        let configuration = json!({"apiVersion": "meridian/v1", "role": "inbound", "regions": regions});
         HttpFilter::wasm(WasmPlugin {
             name: "meridian".to_owned(),
             root_id: "meridian".to_owned(),
@@ -93,8 +86,26 @@ impl Sidecar<'_> {
                 runtime: "envoy.wasm.runtime.v8",
                 code: WasmCode { local: WasmCodeLocal { filename: module.display().to_string() } },
             },
-            configuration: StringValue::any(configuration.to_string()),
+            configuration: StringValue::any(self.policy().to_string()),
             fail_open: true,
+        })
+    }
+
+    /// What the filter is told at the serving side: which regions there are; its own it knows by `CLUSTER_ID`.
+    fn policy(&self) -> Value {
+        let region = |cluster: &ClusterLayout| {
+            let spec = &cluster.spec;
+            json!({"name": spec.region, "clusters": [spec.name], "displayName": spec.display_name})
+        };
+        let service = |service: Service| {
+            let destination = json!({"host": host_name(service), "port": port::INBOUND});
+            json!({"name": service, "hosts": [service], "destination": destination})
+        };
+        json!({
+            "apiVersion": "meridian/v1",
+            "role": "inbound",
+            "regions": self.mesh.clusters.iter().map(region).collect::<Vec<_>>(),
+            "services": self.cluster.services().map(service).collect::<Vec<_>>(),
         })
     }
 
@@ -116,7 +127,11 @@ fn inbound_name() -> String {
 }
 
 fn outbound_name(service: Service) -> String {
-    format!("outbound|{}||{service}.{}.svc.cluster.local", port::INBOUND, super::layout::NAMESPACE)
+    format!("outbound|{}||{}", port::INBOUND, host_name(service))
+}
+
+fn host_name(service: Service) -> String {
+    format!("{service}.{NAMESPACE}.svc.cluster.local")
 }
 
 fn route(cluster: &str, retry_policy: Option<RetryPolicy>) -> Route {

@@ -1,20 +1,18 @@
 //! Child processes that cannot outlive the run.
 //!
 //! A harness that leaves Envoys behind poisons the next run, so ending them is not left to good behaviour: the kernel
-//! kills each child when its parent dies, however it dies. That signal is tied to the *thread* that spawned, hence one
-//! thread that lives as long as the program spawns them all; and it is asked for through `setpriv`, because asking in
-//! our own code between fork and exec would need `unsafe`. Each child has its own process group, so that Ctrl-C in a
-//! terminal reaches only us, who then stop the mesh in order. The output of a child goes to a file in the run's folder,
-//! and whoever waits for a child that died is told its last lines.
+//! kills each child when the run dies, however it dies. Each child has its own process group, so that Ctrl-C
+//! in a terminal reaches only us, who then stop the mesh in order. The output of a child goes to a file in the run's
+//! folder, and whoever waits for a child that died is told its last lines.
+
+mod spawn;
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::process::{Child, ExitStatus};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -86,17 +84,7 @@ impl Process {
             return Ok(());
         }
         let output = self.open_log().with_context(|| format!("The log of {} cannot be written.", self.name))?;
-        let errors = output.try_clone().with_context(|| format!("The log of {} cannot be shared.", self.name))?;
-        let mut command = Command::new("setpriv");
-        command
-            .args(["--pdeathsig", "KILL", "--"])
-            .arg(&self.program)
-            .args(&self.arguments)
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors)
-            .process_group(0);
-        *child = Some(spawn(command).with_context(|| {
+        *child = Some(spawn::spawn(&self.program, &self.arguments, output).with_context(|| {
             format!("{} cannot be started: is `setpriv` (package util-linux) installed?", self.name)
         })?);
         Ok(())
@@ -197,26 +185,6 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-type Order = (Command, Sender<io::Result<Child>>);
-
-/// Spawns on the one thread that lives as long as the program.
-fn spawn(command: Command) -> io::Result<Child> {
-    static SPAWNER: LazyLock<Sender<Order>> = LazyLock::new(|| {
-        let (orders, inbox) = channel::<Order>();
-        std::thread::spawn(move || {
-            for (mut command, answer) in inbox {
-                // Nobody listening means that the caller is gone; the child is dropped and dies with the run.
-                let _ = answer.send(command.spawn());
-            }
-        });
-        orders
-    });
-    let (answer, result) = channel();
-    let gone = || io::Error::other("the spawning thread is gone");
-    SPAWNER.send((command, answer)).map_err(|_| gone())?;
-    result.recv().map_err(|_| gone())?
 }
 
 #[cfg(test)]

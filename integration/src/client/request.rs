@@ -1,0 +1,98 @@
+//! One request, byte by byte.
+//!
+//! It is written to a socket of its own, because what has to be proven includes headers that a decent client library
+//! refuses to send: not UTF-8, empty, repeated, 64 KiB long.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::Response;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One request, sent exactly as it is put together here.
+#[derive(Clone, Debug)]
+pub struct Request {
+    head: Vec<u8>,
+    host: Vec<u8>,
+    headers: Vec<u8>,
+    body: Vec<u8>,
+    patience: Duration,
+}
+
+impl Request {
+    /// A request with any method.
+    #[must_use]
+    pub fn new(method: &str, path: &str) -> Self {
+        Self {
+            head: format!("{method} {path} HTTP/1.1\r\n").into_bytes(),
+            host: b"localhost".to_vec(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            patience: PATIENCE,
+        }
+    }
+
+    /// A GET.
+    #[must_use]
+    pub fn get(path: &str) -> Self {
+        Self::new("GET", path)
+    }
+
+    /// Names the host asked for; `localhost` otherwise.
+    #[must_use]
+    pub fn host(mut self, host: &str) -> Self {
+        self.host = host.as_bytes().to_vec();
+        self
+    }
+
+    /// Adds a header line, any bytes; the same name again makes a second line.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        for part in [name.as_bytes(), b": ", value.as_ref(), b"\r\n"] {
+            self.headers.extend_from_slice(part);
+        }
+        self
+    }
+
+    /// Adds a body, with its length.
+    #[must_use]
+    pub fn body(self, body: impl AsRef<[u8]>) -> Self {
+        let body = body.as_ref().to_vec();
+        Self { body: body.clone(), ..self.header("content-length", body.len().to_string()) }
+    }
+
+    /// How long to wait for the whole response; 30 seconds otherwise.
+    #[must_use]
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Sends it on a connection of its own and reads the whole response.
+    ///
+    /// # Errors
+    /// When no complete response comes in time.
+    pub async fn send(&self, address: SocketAddr) -> Result<Response> {
+        let answer = timeout(self.patience, self.exchange(address)).await;
+        answer.with_context(|| format!("{address} did not answer within {:?}.", self.patience))?
+    }
+
+    async fn exchange(&self, address: SocketAddr) -> Result<Response> {
+        let mut stream = TcpStream::connect(address).await.with_context(|| format!("{address} cannot be reached."))?;
+        let parts: [&[u8]; 7] =
+            [&self.head, b"host: ", &self.host, b"\r\nconnection: close\r\n", &self.headers, b"\r\n", &self.body];
+        stream.write_all(&parts.concat()).await.context("The request could not be sent.")?;
+        let mut bytes = Vec::new();
+        let end = stream.read_to_end(&mut bytes).await;
+        // A server that refuses a huge request may reset after its complete answer: what was read decides.
+        Response::parse(&bytes, self.head.starts_with(b"HEAD ")).map_err(|why| match end {
+            Ok(_) => why,
+            Err(reset) => anyhow::Error::new(reset).context("The connection was reset."),
+        })
+    }
+}
