@@ -185,3 +185,24 @@ fn outlier_detection() -> OutlierDetection {
         max_ejection_percent: 100,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use meridian_core::{LocalHints, Role, UnknownKeys, compile};
+
+    use super::*;
+    use crate::mesh::{ClusterSpec, Workload};
+    use crate::net::Subnet;
+
+    #[test]
+    fn the_filter_takes_the_policy_that_a_sidecar_gives_it() {
+        let subnet = Subnet::claim().unwrap();
+        let mesh = Layout::new(&ClusterSpec::pair(), &Workload::bookinfo(), &subnet).unwrap();
+        for cluster in &mesh.clusters {
+            let sidecar = Sidecar { mesh: &mesh, cluster, pod: &cluster.pods[0], tag: Tag::Filter, module: None };
+            let hints = LocalHints { cluster_id: Some(&cluster.spec.name), locality_region: None };
+            let (policy, warnings) = compile(&sidecar.policy(), UnknownKeys::Refuse, &hints).unwrap();
+            assert_eq!((policy.role(), warnings.len()), (Role::Inbound, 0));
+        }
+    }
+}
