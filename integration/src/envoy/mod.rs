@@ -1,8 +1,11 @@
 //! A real Envoy: which one, started from which bootstrap, and what it says about itself.
 //!
-//! The binaries are those that `integration/setup/versions.sh` pins; the first use fetches a missing one. A bootstrap is
-//! any value that serialises to Envoy's JSON, normally [`meridian::envoy::Bootstrap`], and stays readable in the folder of
-//! the run beside the log. Ready means that Envoy's own admin says so, after every listener and module is loaded.
+//! A bootstrap is any value that serialises to Envoy's JSON, normally [`meridian::envoy::Bootstrap`], and stays readable
+//! in the folder of the run beside the log. Ready means that Envoy's own admin says so, after every listener and module
+//! is loaded.
+
+mod stats;
+mod version;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,70 +18,12 @@ use serde::Serialize;
 use tokio::process::Command;
 
 use crate::client::{Request, Response};
-use crate::paths;
 use crate::process::Process;
+
+pub use version::EnvoyVersion;
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const ADMIN_PATIENCE: Duration = Duration::from_secs(5);
-const PINS: &str = include_str!("../setup/versions.sh");
-
-/// A version of Envoy, e.g. `1.40.0`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EnvoyVersion(String);
-
-impl EnvoyVersion {
-    /// A version that need not be pinned.
-    #[must_use]
-    pub fn new(version: &str) -> Self {
-        Self(version.to_owned())
-    }
-
-    /// The versions that Meridian is tested on, oldest first.
-    #[must_use]
-    pub fn pinned() -> Vec<Self> {
-        let pins = PINS.lines().find_map(|line| line.strip_prefix("ENVOY_VERSIONS=(")?.strip_suffix(')'));
-        pins.unwrap_or_default().split_whitespace().map(Self::new).collect()
-    }
-
-    /// The newest of [`pinned`](Self::pinned).
-    ///
-    /// # Errors
-    /// When nothing is pinned.
-    pub fn newest() -> Result<Self> {
-        Self::pinned().pop().context("integration/setup/versions.sh pins no Envoy: add one to ENVOY_VERSIONS.")
-    }
-
-    /// The oldest of [`pinned`](Self::pinned).
-    ///
-    /// # Errors
-    /// When nothing is pinned.
-    pub fn oldest() -> Result<Self> {
-        let first = Self::pinned().into_iter().next();
-        first.context("integration/setup/versions.sh pins no Envoy: add one to ENVOY_VERSIONS.")
-    }
-
-    /// Its number.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Its binary, fetched if it is not there.
-    ///
-    /// # Errors
-    /// When it cannot be fetched.
-    pub async fn binary(&self) -> Result<PathBuf> {
-        let path = paths::workspace().join("target/envoy").join(&self.0).join("envoy");
-        if path.is_file() {
-            return Ok(path);
-        }
-        let script = paths::workspace().join("integration/setup/envoy.sh");
-        let fetched = Command::new(&script).arg(&self.0).stdin(Stdio::null()).stderr(Stdio::inherit()).output().await;
-        let fetched = fetched.with_context(|| format!("{} cannot be run.", script.display()))?;
-        ensure!(fetched.status.success(), "Envoy {} could not be fetched; see above.", self.0);
-        Ok(PathBuf::from(String::from_utf8_lossy(&fetched.stdout).trim()))
-    }
-}
 
 /// An Envoy of this run.
 #[derive(Debug)]
@@ -167,7 +112,7 @@ impl Envoy {
     pub async fn stats(&self, prefix: &str) -> Result<BTreeMap<String, u64>> {
         let answer = self.admin("GET", "/stats").await?;
         ensure!(answer.status == 200, "The statistics of {} answered {}.", self.process.name(), answer.status);
-        Ok(parse_stats(&answer.text(), prefix))
+        Ok(stats::parse(&answer.text(), prefix))
     }
 
     /// One counter or gauge; zero if Envoy does not have it yet.
@@ -176,6 +121,14 @@ impl Envoy {
     /// When its admin does not answer.
     pub async fn counter(&self, name: &str) -> Result<u64> {
         Ok(self.stats(name).await?.get(name).copied().unwrap_or_default())
+    }
+
+    /// A metric of the filter: the sum of its series that have all of `labels`; zero if there is none yet.
+    ///
+    /// # Errors
+    /// When its admin does not answer.
+    pub async fn metric(&self, name: &str, labels: &[(&str, &str)]) -> Result<u64> {
+        Ok(stats::sum(&self.stats(stats::FILTER_METRICS).await?, name, labels))
     }
 
     /// Asks its admin anything, e.g. `("GET", "/clusters")` or `("POST", "/logging?level=debug")`.
@@ -210,31 +163,4 @@ fn write(name: &str, bootstrap: &impl Serialize, folder: &Path) -> Result<PathBu
     let json = serde_json::to_vec_pretty(bootstrap).with_context(|| format!("The bootstrap of {name} is not JSON."))?;
     std::fs::write(&file, json).with_context(|| format!("{} cannot be written.", file.display()))?;
     Ok(file)
-}
-
-/// `name: value` lines; histograms, whose value is not a number, are left out.
-fn parse_stats(text: &str, prefix: &str) -> BTreeMap<String, u64> {
-    let lines = text.lines().filter(|line| line.starts_with(prefix));
-    // From the right: a name may hold `: ` itself, a value never.
-    lines
-        .filter_map(|line| line.rsplit_once(": "))
-        .filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_pins_are_read_from_the_one_place_that_has_them() {
-        assert!(EnvoyVersion::pinned().len() >= 2);
-        assert_ne!(EnvoyVersion::oldest().unwrap(), EnvoyVersion::newest().unwrap());
-    }
-
-    #[test]
-    fn histograms_and_other_names_are_left_out() {
-        let text = "cluster.a.rq: 3\ncluster.a.time: P0(1,2) P50(3,4)\nlistener.b: 4\n";
-        assert_eq!(parse_stats(text, "cluster."), BTreeMap::from([("cluster.a.rq".to_owned(), 3)]));
-    }
 }
