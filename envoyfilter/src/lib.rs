@@ -4,4 +4,13 @@
 //! for people ([`policy_file`]), answers questions about it ([`explain`]) and writes the configuration that enforces it natively
 //! ([`render`]), through types that mirror Envoy's own messages ([`envoy`]) so that a field name cannot be misspelt.
 
+pub mod cli;
+pub mod diagnostics;
 pub mod envoy;
+pub mod explain;
+pub mod limits;
+pub mod policy_file;
+pub mod render;
+pub mod request_line;
+pub mod site;
+mod yaml;

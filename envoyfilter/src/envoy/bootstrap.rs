@@ -16,6 +16,25 @@ pub struct Bootstrap {
     /// What is read, and read again, from elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dynamic_resources: Option<DynamicResources>,
+    /// How tags are taken out of the names of statistics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stats_config: Option<StatsConfig>,
+}
+
+/// `envoy.config.metrics.v3.StatsConfig`.
+#[derive(Clone, Debug, Serialize)]
+pub struct StatsConfig {
+    /// Tried on every name, after Envoy's own.
+    pub stats_tags: Vec<TagSpecifier>,
+}
+
+/// `envoy.config.metrics.v3.TagSpecifier`, of kind `regex`.
+#[derive(Clone, Debug, Serialize)]
+pub struct TagSpecifier {
+    /// The label.
+    pub tag_name: String,
+    /// The first group is cut out of the name, the second is the value.
+    pub regex: String,
 }
 
 /// `envoy.config.core.v3.Node`.

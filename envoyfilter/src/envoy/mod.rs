@@ -11,7 +11,10 @@ mod filters;
 mod listener;
 mod route;
 
-pub use bootstrap::{Admin, Bootstrap, ConfigSource, DynamicResources, Node, PathConfigSource, StaticResources};
+pub use bootstrap::{
+    Admin, Bootstrap, ConfigSource, DynamicResources, Node, PathConfigSource, StaticResources, StatsConfig,
+    TagSpecifier,
+};
 pub use cluster::{
     CircuitBreakers, Cluster, ClusterLoadAssignment, CommonLbConfig, DiscoveryType, Endpoint, LbEndpoint,
     LocalityLbEndpoints, Metadata, OutlierDetection, RetryBudget, Thresholds,

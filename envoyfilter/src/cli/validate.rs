@@ -1,0 +1,37 @@
+//! `meridian validate`.
+
+use super::{Output, print_json};
+use crate::policy_file::PolicyFile;
+use anyhow::Result;
+use clap::Args;
+use meridian_core::LocalHints;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The policy file.
+    file: PathBuf,
+}
+
+impl Arguments {
+    pub(super) fn run(&self, output: Output) -> Result<ExitCode> {
+        let file = PolicyFile::load(&self.file, &LocalHints::default())?;
+        let policy = &file.policy;
+        let (regions, services) = (policy.regions().len(), policy.services().len());
+        let hosts = policy.virtual_hosts().len();
+        match output {
+            Output::Text => {
+                println!("{} is a policy: {regions} regions, {services} services, {hosts} hosts.", self.file.display());
+            }
+            Output::Json => {
+                let summary = serde_json::json!({
+                    "problems": [], "regions": regions, "services": services, "hosts": hosts,
+                    "revision": format!("{:04x}", policy.revision()),
+                });
+                print_json(&summary)?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,55 @@
+//! A policy file: the YAML people write, and the policy it means.
+
+use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::limits;
+use crate::yaml::Tree;
+use anyhow::{Context, Result};
+use meridian_core::{LocalHints, Policy, Problem, Severity, UnknownKeys, compile};
+use serde_json::Value;
+use std::path::Path;
+
+/// A policy file that holds a policy.
+#[derive(Clone, Debug)]
+pub struct PolicyFile {
+    /// The document, as the filter gets it.
+    pub document: Value,
+    /// What it means at a given place in the mesh.
+    pub policy: Policy,
+}
+
+impl PolicyFile {
+    /// Reads and compiles the file at `path`.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or with every error of the document ([`Diagnostics`]).
+    pub fn load(path: &Path, hints: &LocalHints<'_>) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("{} cannot be read; check the path and its permissions", path.display()))?;
+        Ok(Self::parse(&path.display().to_string(), &text, hints)?)
+    }
+
+    /// Compiles the text of a file called `name`.
+    ///
+    /// # Errors
+    /// Every error of the document, with its place.
+    pub fn parse(name: &str, text: &str, hints: &LocalHints<'_>) -> Result<Self, Diagnostics> {
+        let tree = Tree::parse(text).map_err(|error| {
+            let problem =
+                Problem { path: String::new(), message: error.message, suggestion: None, severity: Severity::Error };
+            Diagnostics::new(name, text, vec![Diagnostic::new(problem, Some(error.at))])
+        })?;
+        let placed = |problems: Vec<Problem>| {
+            let entry = |problem: Problem| {
+                let at = tree.position(&problem.path);
+                Diagnostic::new(problem, at)
+            };
+            Diagnostics::new(name, text, problems.into_iter().map(entry).collect())
+        };
+        let (policy, _) = compile(&tree.value, UnknownKeys::Refuse, hints).map_err(&placed)?;
+        let over = limits::check(&policy);
+        if !over.is_empty() {
+            return Err(placed(over));
+        }
+        Ok(Self { document: tree.value, policy })
+    }
+}

@@ -1,0 +1,133 @@
+//! From a policy to the configuration that enforces it.
+//!
+//! The native table is made from the same compiled policy the filter decides with, so that the two can only disagree where health does.
+//! Everything is typed ([`crate::envoy`]); nothing here formats YAML.
+
+mod clusters;
+mod stats;
+pub mod table;
+
+use crate::envoy::{
+    Admin, Bootstrap, EarlyHeaderMutation, HttpConnectionManager, HttpFilter, Listener, Locality, Node,
+    RouteConfiguration, StaticResources, StringValue, WasmCode, WasmCodeLocal, WasmPlugin, WasmVm,
+};
+use crate::policy_file::PolicyFile;
+use crate::site::Site;
+use anyhow::{Result, bail};
+use meridian_core::{LocalHints, Policy};
+use serde_json::Value;
+
+/// A plan, written by the filter and read by the table.
+pub(crate) const ROUTE_HEADER: &str = "x-region-route";
+/// Headers no client may bring: they are the mesh's own.
+const INTERNAL_HEADERS: [&str; 4] = [ROUTE_HEADER, "x-region-decision", "x-region-explain", "x-served-by-cluster"];
+
+/// Renders a whole static Envoy with the gateway role from the text of a policy file.
+///
+/// # Errors
+/// Every error of the policy, or an endpoint of the site that names no service or region of it.
+pub fn gateway(policy: &str, site: &Site) -> Result<Bootstrap> {
+    let hints = hints(site);
+    bootstrap(&PolicyFile::parse("policy", policy, &hints)?, site)
+}
+
+/// What a site tells about where its Envoy runs.
+#[must_use]
+pub fn hints(site: &Site) -> LocalHints<'_> {
+    LocalHints { cluster_id: Some(&site.node.cluster), locality_region: site.node.region.as_deref() }
+}
+
+/// Renders a whole static Envoy from a policy file that was compiled with [`hints`] of the same site.
+///
+/// # Errors
+/// An endpoint of the site that names no service or region of the policy.
+pub fn bootstrap(file: &PolicyFile, site: &Site) -> Result<Bootstrap> {
+    check_endpoints(&file.policy, site)?;
+    Ok(Bootstrap {
+        node: node(site),
+        admin: Admin::at(site.admin),
+        static_resources: StaticResources {
+            listeners: vec![listener(file, site)],
+            clusters: clusters::clusters(&file.policy, site),
+        },
+        dynamic_resources: None,
+        stats_config: stats::config(),
+    })
+}
+
+/// Renders the listener: the native table, and the filter in front of it if the site has its module.
+#[must_use]
+pub fn listener(file: &PolicyFile, site: &Site) -> Listener {
+    let policy = &file.policy;
+    let mut http_filters = Vec::new();
+    if let Some(module) = &site.module {
+        http_filters.push(HttpFilter::wasm(plugin(&module.display().to_string(), &file.document)));
+    }
+    http_filters.push(HttpFilter::router());
+    let manager = HttpConnectionManager {
+        stat_prefix: "ingress".to_owned(),
+        route_config: RouteConfiguration { name: "ingress".to_owned(), virtual_hosts: table::virtual_hosts(policy) },
+        http_filters,
+        early_header_mutation_extensions: vec![EarlyHeaderMutation::remove(stripped(policy))],
+        use_remote_address: true,
+        normalize_path: true,
+        merge_slashes: true,
+        stream_idle_timeout: None,
+    };
+    Listener::new("ingress", site.listen, manager.into())
+}
+
+/// The filter as a plugin: `document` is its configuration, `module` a file on the Envoy's machine.
+#[must_use]
+pub fn plugin(module: &str, document: &Value) -> WasmPlugin {
+    WasmPlugin {
+        name: "meridian".to_owned(),
+        root_id: "meridian".to_owned(),
+        vm_config: WasmVm {
+            vm_id: "meridian".to_owned(),
+            runtime: "envoy.wasm.runtime.v8",
+            code: WasmCode { local: WasmCodeLocal { filename: module.to_owned() } },
+        },
+        configuration: StringValue::any(document.to_string()),
+        // The native table is the fence, so traffic goes on without the filter.
+        fail_open: true,
+    }
+}
+
+/// What a client may not bring: the mesh's own headers, and those that rules trust.
+fn stripped(policy: &Policy) -> Vec<String> {
+    let rules = policy.virtual_hosts().iter().flat_map(|host| host.rules.iter()).filter_map(|id| policy.rule(*id));
+    let trusted = rules.flat_map(|rule| &rule.matches.headers).filter(|header| header.trusted);
+    let mut names: Vec<String> = INTERNAL_HEADERS.map(str::to_owned).into();
+    for header in trusted {
+        if !names.contains(&header.name) {
+            names.push(header.name.clone());
+        }
+    }
+    names
+}
+
+fn node(site: &Site) -> Node {
+    let region = site.node.region.clone().unwrap_or_default();
+    Node {
+        id: site.node.id.clone(),
+        cluster: "meridian".to_owned(),
+        locality: Locality { region, zone: String::new() },
+        metadata: [("CLUSTER_ID".to_owned(), Value::String(site.node.cluster.clone()))].into_iter().collect(),
+    }
+}
+
+fn check_endpoints(policy: &Policy, site: &Site) -> Result<()> {
+    for (index, endpoint) in site.endpoints.iter().enumerate() {
+        if policy.service_named(&endpoint.service).is_none() {
+            bail!("endpoints[{index}].service: the policy has no service `{}`", endpoint.service);
+        }
+        if policy.region_named(&endpoint.region).is_none() {
+            bail!("endpoints[{index}].region: the policy has no region `{}`", endpoint.region);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

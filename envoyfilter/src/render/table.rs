@@ -1,0 +1,148 @@
+//! The native table: rules, spellings and plans as routes.
+//!
+//! Envoy scans a host's routes in order, and scans them again after every header the filter writes. So each rule's routes stand in the
+//! order of how often they are taken: first the request with neither header, then the listed spellings, then the plans, and last a route
+//! for everything else the rule matches, so that an unknown spelling or a forged plan never falls through to another rule. A plan route
+//! exists only inside a rule whose fence holds the plan's endpoints: whatever anybody writes into the header, no route leads out.
+
+use super::ROUTE_HEADER;
+use crate::envoy::{
+    Duration, HeaderMatcher, RetryHostPredicate, RetryPolicy, RetryPriority, Route, RouteAction, RouteMatch,
+    VirtualHost,
+};
+use meridian_core::{Plan, Policy, RegionId, Rescue, Rule, Service, Table};
+use std::collections::BTreeSet;
+
+/// One virtual host for each of the policy's.
+#[must_use]
+pub fn virtual_hosts(policy: &Policy) -> Vec<VirtualHost> {
+    let host = |host: &meridian_core::VirtualHost| {
+        let domain = host.domain();
+        Some(VirtualHost {
+            name: domain.clone(),
+            // As Istio lists them: with and without a port.
+            domains: if domain == "*" { vec![domain] } else { vec![format!("{domain}:*"), domain] },
+            routes: routes(policy, host)?,
+            include_attempt_count_in_response: true,
+        })
+    };
+    policy.virtual_hosts().iter().filter_map(host).collect()
+}
+
+/// The plans a host's routes lead to.
+pub fn plans(policy: &Policy, host: &meridian_core::VirtualHost) -> BTreeSet<Plan> {
+    host.rules.iter().filter_map(|id| policy.rule(*id)).flat_map(|rule| rule_plans(policy, rule)).collect()
+}
+
+/// How many routes a host has.
+#[must_use]
+pub fn route_count(policy: &Policy, host: &meridian_core::VirtualHost) -> usize {
+    let rules = host.rules.iter().filter_map(|id| policy.rule(*id));
+    rules.map(|rule| 2 + spellings(policy, rule).count() + rule_plans(policy, rule).len()).sum()
+}
+
+fn routes(policy: &Policy, host: &meridian_core::VirtualHost) -> Option<Vec<Route>> {
+    let service = policy.service(host.service)?;
+    let rules = host.rules.iter().filter_map(|id| policy.rule(*id));
+    Some(rules.flat_map(|rule| RuleRoutes { policy, service, rule }.routes()).collect())
+}
+
+/// Every plan of a rule, each once.
+fn rule_plans(policy: &Policy, rule: &Rule) -> BTreeSet<Plan> {
+    let plans = |id| {
+        policy
+            .scope(id)
+            .into_iter()
+            .flat_map(move |scope| scope.order().iter().map(move |first| Plan { scope: id, first: *first }))
+    };
+    rule.scopes().flat_map(plans).collect()
+}
+
+/// Every spelling a rule lists natively, with its region; none where the filter does all the header routing.
+fn spellings<'a>(policy: &'a Policy, rule: &Rule) -> impl Iterator<Item = (&'a str, RegionId)> {
+    let scope = policy.scope(rule.scope()).filter(|_| policy.table() == Table::Full);
+    let regions = scope.into_iter().flat_map(|scope| scope.order().iter().copied());
+    regions.flat_map(move |id| {
+        policy.region(id).into_iter().flat_map(|region| region.spellings()).map(move |text| (text, id))
+    })
+}
+
+/// One rule's routes for one service.
+struct RuleRoutes<'a> {
+    policy: &'a Policy,
+    service: &'a Service,
+    rule: &'a Rule,
+}
+
+impl RuleRoutes<'_> {
+    fn routes(&self) -> Vec<Route> {
+        let (policy, rule, name) = (self.policy, self.rule, &self.rule.name);
+        let header = policy.region_header();
+        let home = Plan { scope: rule.scope_for(rule.home()), first: rule.home() };
+        let full = policy.table() == Table::Full;
+
+        let mut neither = vec![HeaderMatcher::absent(ROUTE_HEADER)];
+        if full {
+            neither.push(HeaderMatcher::absent(header));
+        }
+        let mut routes = Vec::new();
+        routes.extend(self.route(format!("{name}/local"), neither, home));
+        for (spelling, region) in spellings(policy, rule) {
+            let matchers =
+                vec![HeaderMatcher::absent(ROUTE_HEADER), HeaderMatcher::exact_ignoring_case(header, spelling)];
+            let plan = Plan { scope: rule.scope_for(region), first: region };
+            routes.extend(self.route(format!("{name}/asked/{spelling}"), matchers, plan));
+        }
+        for plan in rule_plans(policy, rule) {
+            let Some(plan_name) = policy.plan_name(plan) else { continue };
+            let matchers = vec![HeaderMatcher::exact(ROUTE_HEADER, plan_name)];
+            routes.extend(self.route(format!("{name}/plan/{plan_name}"), matchers, plan));
+        }
+        routes.extend(self.route(format!("{name}/local/else"), Vec::new(), home));
+        routes
+    }
+
+    fn route(&self, name: String, mut headers: Vec<HeaderMatcher>, plan: Plan) -> Option<Route> {
+        let rule = self.rule;
+        match rule.matches.methods.as_slice() {
+            [] => {}
+            [one] => headers.push(HeaderMatcher::exact(":method", one.as_str())),
+            several => headers.push(HeaderMatcher::regex(":method", alternatives(several))),
+        }
+        for header in &rule.matches.headers {
+            headers.push(HeaderMatcher::exact(&header.name, &header.exact));
+        }
+        let prefix = if rule.matches.path_prefix.is_empty() { "/" } else { &rule.matches.path_prefix };
+        Some(Route {
+            name,
+            matcher: RouteMatch { prefix: prefix.to_owned(), headers },
+            route: RouteAction {
+                cluster: self.service.destination.cluster(self.policy.plan_name(plan)?),
+                timeout: Some(Duration(rule.timeout)),
+                retry_policy: rule.rescue.as_ref().map(rescue),
+            },
+            response_headers_to_add: Vec::new(),
+            // The plan is between the filter and the table; the service has no business with it.
+            request_headers_to_remove: vec![ROUTE_HEADER.to_owned()],
+        })
+    }
+}
+
+/// Envoy's own retry, leaving a priority (a region) as soon as it failed.
+fn rescue(rescue: &Rescue) -> RetryPolicy {
+    let methods = HeaderMatcher::regex(":method", alternatives(&rescue.methods));
+    RetryPolicy {
+        retry_on: "connect-failure,refused-stream,unavailable,cancelled,gateway-error,reset".to_owned(),
+        num_retries: rescue.attempts,
+        per_try_timeout: Some(Duration(rescue.per_try_timeout)),
+        retry_priority: Some(RetryPriority::previous_priorities()),
+        retry_host_predicate: vec![RetryHostPredicate::previous_hosts()],
+        host_selection_retry_max_attempts: Some(5),
+        retriable_request_headers: vec![methods],
+    }
+}
+
+/// An RE2 expression for one of these; methods are letters and `-`, so nothing needs escaping.
+fn alternatives(methods: &[meridian_core::Method]) -> String {
+    methods.iter().map(meridian_core::Method::as_str).collect::<Vec<_>>().join("|")
+}
