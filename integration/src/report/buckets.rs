@@ -62,7 +62,9 @@ pub(super) fn buckets(run: &Run, wanted: usize) -> Vec<Bucket<'_>> {
     let mut buckets: Vec<Bucket<'_>> =
         (0..number).map(|index| Bucket { from: start(index), length, ..Bucket::default() }).collect();
     if let Some(last) = buckets.last_mut() {
-        last.length = span.saturating_sub(last.from).max(length / 2);
+        // The last request has its share of time as well: the gap to the one that was not sent any more.
+        let gap = span / u32::try_from(run.samples.len()).unwrap_or(u32::MAX).max(1);
+        last.length = span.saturating_add(gap).saturating_sub(last.from).max(length / 2);
     }
     for sample in &run.samples {
         let index = (sample.at.as_secs_f64() / length.as_secs_f64()) as usize;

@@ -9,7 +9,7 @@ use std::io::IsTerminal as _;
 use crate::timeline::Check;
 
 /// The widest a column gets before its words wrap.
-const WIDEST: usize = 44;
+const WIDEST: usize = 34;
 
 const GREEN: &str = "\u{1b}[32m";
 const RED: &str = "\u{1b}[31;1m";

@@ -2,8 +2,9 @@
 //!
 //! A label starts at its line and reaches to the right, over the lines of events that follow. Placed from the last to the
 //! first, each a row above every later one it reaches, those lines begin below it: a staircase down towards the
-//! panels. Events that cannot be told apart in the drawing (the same words, at the same place) are one marker with a
-//! number; when the rows are used up, the rest have a line only. The list below the drawing has them all.
+//! panels. A label without room to its right ends at its line instead; a line that then meets it passes behind.
+//! Events that cannot be told apart in the drawing (the same words, at the same place) are one marker with a number; when
+//! the rows are used up, the rest have a line only. The list below the drawing has them all.
 
 use super::super::units;
 use super::axis::Time;
@@ -73,13 +74,13 @@ pub(super) fn place<'r>(run: &'r Run, phases: &[Phase<'_>], plot: &Time, words: 
 fn stack(markers: &mut [Marker<'_>], right: f64) {
     let mut placed: Vec<(f64, usize)> = Vec::new();
     for marker in markers.iter_mut().rev() {
-        let width = width(&marker.text) + 6.0;
-        marker.label = marker.x.min(right - width).max(0.0);
+        let width = width(&marker.text) + 8.0;
+        marker.label = if marker.x + width > right { (marker.x - width).max(0.0) } else { marker.x };
         let end = marker.label + width;
         let reached = placed.iter().filter(|(start, _)| *start < end).map(|(_, row)| row + 1);
         marker.row = reached.max().unwrap_or_default();
         if marker.row < ROWS {
-            placed.push((marker.label.min(marker.x), marker.row));
+            placed.push((marker.label, marker.row));
         }
     }
 }
@@ -92,15 +93,17 @@ pub(super) fn height(markers: &[Marker<'_>]) -> f64 {
 
 /// Draws the markers: labels above `rows`, lines down to `bottom`.
 pub(super) fn draw(canvas: &mut Canvas, markers: &[Marker<'_>], rows: f64, bottom: f64) {
+    let base = |marker: &Marker<'_>| rows - 4.0 - marker.row as f64 * ROW;
+    let labelled = |marker: &&Marker<'_>| marker.row < ROWS;
     for marker in markers {
-        let labelled = marker.row < ROWS;
-        let y = if labelled { rows - 4.0 - marker.row as f64 * ROW } else { rows };
-        canvas.line("event", (marker.x, y - if labelled { 10.0 } else { 0.0 }), (marker.x, bottom));
-        if labelled {
-            let tooltip = format!("{}: {}", units::instant(marker.event.at), marker.event.label);
-            let x = if marker.label < marker.x { marker.label } else { marker.label + 4.0 };
-            canvas.text("event", (x, y), Anchor::Start, &marker.text, &tooltip);
-        }
+        let from = if labelled(&marker) { base(marker) - 10.0 } else { rows };
+        canvas.line("event", (marker.x, from), (marker.x, bottom));
+    }
+    for marker in markers.iter().filter(labelled) {
+        let tooltip = format!("{}: {}", units::instant(marker.event.at), marker.event.label);
+        let (x, anchor) =
+            if marker.label < marker.x { (marker.x - 4.0, Anchor::End) } else { (marker.x + 4.0, Anchor::Start) };
+        canvas.text("event", (x, base(marker)), anchor, &marker.text, &tooltip);
     }
 }
 
