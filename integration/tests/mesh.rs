@@ -61,6 +61,49 @@ async fn a_page_is_made_by_calls_through_the_mesh() {
     assert!(mesh.served().at("secondary", Service::Details) > 0);
 }
 
+const POLICY: &str = "
+apiVersion: meridian/v1
+role: gateway
+regions:
+- {name: us-sanjose-1, clusters: [primary], displayName: PRIMARY (San Jose)}
+- {name: us-chicago-1, clusters: [secondary], displayName: SECONDARY (Chicago)}
+services:
+- name: productpage
+  hosts: [bookinfo.example.com]
+  destination: {host: productpage.bookinfo.svc.cluster.local, port: 9080}
+rules:
+- {name: everyone, timeout: 15s, rescue: {attempts: 3, perTryTimeout: 1s, methods: [GET, HEAD]}}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_passes_an_ingress_and_is_rescued_when_its_region_is_lost() {
+    let mesh = small(EnvoyVersion::newest()).await.unwrap();
+    let ingress = mesh.ingress("primary").policy(POLICY).filter(false).workers(2).start().await.unwrap();
+    let ask = async |region: Option<&str>| {
+        let request = Request::get("/productpage").host("bookinfo.example.com");
+        let request = region.into_iter().fold(request, |request, region| request.header("region", region));
+        let answer = request.send(ingress.address()).await.unwrap();
+        (answer.status, answer.header("x-served-by-cluster").unwrap_or_default())
+    };
+    let (sanjose, chicago) = ((200, "PRIMARY (San Jose)".to_owned()), (200, "SECONDARY (Chicago)".to_owned()));
+    assert_eq!((ask(None).await, ask(Some("us-chicago-1")).await), (sanjose, chicago.clone()));
+    assert_eq!((mesh.served().by("primary"), mesh.served().by("secondary")), (1, 1));
+    mesh.cluster("primary").unwrap().service(PRODUCTPAGE).kill();
+    assert_eq!((ask(None).await, ask(Some("us-sanjose-1")).await), (chicago.clone(), chicago));
+    assert_eq!((mesh.served().by("primary"), mesh.served().by("secondary")), (1, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_policy_and_a_taken_port_are_said_plainly() {
+    let mesh = small(EnvoyVersion::newest()).await.unwrap();
+    let wrong = mesh.ingress("primary").policy("apiVersion: meridian/v2").filter(false).start().await;
+    assert!(wrong.unwrap_err().to_string().contains("meridian/v1"));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let refused = mesh.ingress("primary").policy(POLICY).filter(false).port(port).start().await;
+    assert!(refused.unwrap_err().to_string().starts_with(&format!("Port {port} is in use")));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_come_and_go() {
     let mesh = small(EnvoyVersion::oldest()).await.unwrap();

@@ -31,5 +31,6 @@ pub(super) fn bootstrap(layout: &ClusterLayout) -> Bootstrap {
                 .collect(),
         },
         dynamic_resources: None,
+        stats_config: None,
     }
 }

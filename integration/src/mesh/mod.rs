@@ -10,6 +10,7 @@ mod builder;
 mod cluster;
 mod east_west;
 mod group;
+mod ingress;
 mod layout;
 mod pod;
 mod served;
@@ -29,6 +30,7 @@ use crate::paths::RunFolder;
 pub use builder::MeshBuilder;
 pub use cluster::Cluster;
 pub use group::Group;
+pub use ingress::{Ingress, IngressBuilder};
 pub use pod::Pod;
 pub use served::Served;
 pub use spec::{ClusterSpec, Tag, Workload};
@@ -64,6 +66,12 @@ impl Mesh {
     pub fn cluster(&self, name: &str) -> Result<&Cluster> {
         let found = self.clusters.iter().find(|cluster| cluster.spec().name == name);
         found.with_context(|| format!("The mesh has no cluster {name}."))
+    }
+
+    /// Begins an ingress in front of one of its clusters.
+    #[must_use]
+    pub fn ingress(&self, cluster: &str) -> IngressBuilder<'_> {
+        IngressBuilder::new(self, cluster)
     }
 
     /// What has reached the applications so far.

@@ -10,8 +10,9 @@ use std::time::Duration as StdDuration;
 use meridian::envoy::{
     Admin, Bootstrap, Duration, HeaderValueOption, HttpConnectionManager, HttpFilter, LbEndpoint, Listener,
     LocalityLbEndpoints, OutlierDetection, RetryHostPredicate, RetryPolicy, Route, RouteAction, RouteConfiguration,
-    RouteMatch, StaticResources, StringValue, VirtualHost, WasmCode, WasmCodeLocal, WasmPlugin, WasmVm,
+    RouteMatch, StaticResources, VirtualHost,
 };
+use meridian::render;
 use serde_json::{Value, json};
 
 use super::layout::{ClusterLayout, Layout, NAMESPACE, PodLayout, cluster};
@@ -58,6 +59,7 @@ impl Sidecar<'_> {
                 clusters,
             },
             dynamic_resources: None,
+            stats_config: None,
         }
     }
 
@@ -73,22 +75,11 @@ impl Sidecar<'_> {
             routes: vec![route],
             include_attempt_count_in_response: false,
         };
-        let filter = self.module.filter(|_| self.tag == Tag::Filter).map(|module| self.plugin(module));
+        let filter = self
+            .module
+            .filter(|_| self.tag == Tag::Filter)
+            .map(|module| HttpFilter::wasm(render::plugin(&module.display().to_string(), &self.policy())));
         manager("inbound", vec![host], filter.into_iter().collect())
-    }
-
-    fn plugin(&self, module: &Path) -> HttpFilter {
-        HttpFilter::wasm(WasmPlugin {
-            name: "meridian".to_owned(),
-            root_id: "meridian".to_owned(),
-            vm_config: WasmVm {
-                vm_id: "meridian".to_owned(),
-                runtime: "envoy.wasm.runtime.v8",
-                code: WasmCode { local: WasmCodeLocal { filename: module.display().to_string() } },
-            },
-            configuration: StringValue::any(self.policy().to_string()),
-            fail_open: true,
-        })
     }
 
     /// What the filter is told at the serving side: which regions there are; its own it knows by `CLUSTER_ID`.
