@@ -8,6 +8,7 @@
 pub mod bookinfo;
 pub mod client;
 pub mod clock;
+pub mod demo;
 pub mod envoy;
 pub mod interrupt;
 pub mod load;

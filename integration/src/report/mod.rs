@@ -5,9 +5,9 @@
 //! needs no network, no script and no viewer, and can be attached to a mail. It judges nothing: the checks were made
 //! where the knowledge is, and the page shows them next to the requests they were made from.
 //!
-//! Three rules hold everywhere here. Every string of the run is hostile until [`escape`] has seen it, because header
-//! values are drawn. A region has one colour on the whole page ([`palette`]), and red is nothing but failure. Whatever
-//! is drawn is also a table ([`tables`]), for those who cannot see the drawing and those who do not trust it.
+//! Three rules hold everywhere here. Every string of the run is hostile until `escape` has seen it, because header
+//! values are drawn. A region has one colour on the whole page (`palette`), and red is nothing but failure. Whatever
+//! is drawn is also a table (`tables`), for those who cannot see the drawing and those who do not trust it.
 
 mod buckets;
 mod chart;

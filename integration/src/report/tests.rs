@@ -54,6 +54,18 @@ fn every_error_is_listed() {
 }
 
 #[test]
+fn failures_in_neighbouring_slices_are_numbered_together() {
+    let mut run = outage();
+    for sample in &mut run.samples {
+        let fails = (20.0..23.0).contains(&sample.at.as_secs_f64());
+        sample.outcome = SampleOutcome::Status(if fails { 503 } else { 200 });
+    }
+    let page = html(&run);
+    assert_eq!(count(&page, "class=\"failures\""), 2, "one in each drawing");
+    assert_eq!(count(&page, ">600<title>600 requests failed</title>"), 2);
+}
+
+#[test]
 fn an_error_is_listed_with_its_decision() {
     let mut run = outage();
     run.samples.truncate(1);

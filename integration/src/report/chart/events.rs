@@ -4,11 +4,12 @@
 //! first, each a row above every later one it reaches, those lines begin below it: a staircase down towards the
 //! panels. A label without room to its right ends at its line instead; a line that then meets it passes behind.
 //! Events that cannot be told apart in the drawing (the same words, at the same place) are one marker with a number; when
-//! the rows are used up, the rest have a line only. The list below the drawing has them all.
+//! the rows are used up, the rest have a line only. A label is written up to its first comma or colon, as long labels
+//! would push each other off the drawing. The list below the drawing has all events in all their words.
 
 use super::super::units;
 use super::axis::Time;
-use super::canvas::{Anchor, Canvas, width};
+use super::canvas::{Anchor, Canvas, fit, width};
 use super::phases::Phase;
 use crate::timeline::{Event, EventKind, Run};
 
@@ -16,6 +17,8 @@ use crate::timeline::{Event, EventKind, Run};
 const ROW: f64 = 17.0;
 /// More rows than this would be a list, and there is one below.
 const ROWS: usize = 8;
+/// No label is longer than this.
+const LONGEST: f64 = 210.0;
 /// Events closer than this are at the same place.
 const SAME: f64 = 3.0;
 
@@ -51,11 +54,11 @@ pub(super) fn place<'r>(run: &'r Run, phases: &[Phase<'_>], plot: &Time, words: 
             continue;
         }
         let x = plot.x(event.at);
-        let text = if words { event.label.clone() } else { (index + 1).to_string() };
+        let text = if words { short(&event.label) } else { (index + 1).to_string() };
         match markers.last_mut() {
             Some(last) if words && last.event.label == event.label && x - last.x < SAME => {
                 same += 1;
-                last.text = format!("{} ×{}", event.label, same + 1);
+                last.text = format!("{} ×{}", short(&event.label), same + 1);
             }
             _ => {
                 same = 0;
@@ -68,6 +71,11 @@ pub(super) fn place<'r>(run: &'r Run, phases: &[Phase<'_>], plot: &Time, words: 
     }
     stack(&mut markers, plot.right());
     markers
+}
+
+/// As much of a label as the drawing has room for.
+fn short(label: &str) -> String {
+    fit(label.split([',', ':']).next().unwrap_or(label), LONGEST)
 }
 
 /// Gives every marker its row, from the last to the first.
