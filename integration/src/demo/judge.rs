@@ -84,12 +84,13 @@ impl Outage<'_> {
     /// No request fails that did not have to.
     fn failures(&self) -> Check {
         let failed = self.samples(|sample| !sample.succeeded()).count();
+        let rescued = self.samples(|sample| sample.succeeded() && rescued(sample)).count();
         let slowest = self.recording.samples.iter().map(|sample| sample.latency).max().unwrap_or_default();
         let (allowed, why) = &self.allowed;
         self.check(
             "Failed requests",
             format!("{} requests through the outage", self.recording.samples.len()),
-            format!("{failed} failed; the slowest took {:.0} ms", slowest.as_secs_f64() * 1000.0),
+            format!("{failed} failed, {rescued} rescued; the slowest took {:.0} ms", slowest.as_secs_f64() * 1000.0),
             if *allowed == 0 { "0".to_owned() } else { format!("at most {allowed}: {why}") },
             failed <= *allowed,
         )
@@ -129,6 +130,11 @@ impl Outage<'_> {
             first.is_some() && end.saturating_sub(settled) >= SETTLED && since(settled) <= BACK_WITHIN.as_secs_f64(),
         )
     }
+}
+
+/// Whether the filter says that the wanted region failed it and another did not.
+fn rescued(sample: &Sample) -> bool {
+    sample.decision.as_deref().is_some_and(|decision| decision.split(", ").any(|member| member == "outcome=rescued"))
 }
 
 /// Whether the lost region is where this request should be served.

@@ -28,7 +28,9 @@ pub(super) struct Canvas(String);
 impl Canvas {
     /// A rectangle, with its tooltip; an empty tooltip is none.
     pub(super) fn area(&mut self, class: &str, area: Area, tooltip: &str) {
-        let (x, y, width, height) = (number(area.x), number(area.y), number(area.width), number(area.height));
+        // Edges are rounded, not sizes: neighbours share an edge and must not show a seam.
+        let (x, y) = (number(area.x), number(area.y));
+        let (width, height) = (number(number(area.x + area.width) - x), number(number(area.y + area.height) - y));
         self.write(format_args!("<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\""));
         if tooltip.is_empty() {
             self.write(format_args!("/>"));
@@ -93,16 +95,16 @@ impl Canvas {
 
 /// The width of `text` at the size of labels: an estimate on the wide side, as the font is the reader's.
 pub(super) fn width(text: &str) -> f64 {
-    text.chars().count() as f64 * 6.4
+    text.chars().count() as f64 * 6.8
 }
 
-/// `text`, or as much of it as fits in `room`.
+/// `text`, or as much of it as fits in `room`; nothing, if that is too little to be understood.
 pub(super) fn fit(text: &str, room: f64) -> String {
     if width(text) <= room {
         return text.into();
     }
     let kept = (room / width("x")) as usize;
-    if kept < 3 {
+    if kept < 4 || kept * 2 < text.chars().count() {
         return String::new();
     }
     text.chars().take(kept - 1).chain(['…']).collect()

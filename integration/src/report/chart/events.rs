@@ -18,7 +18,7 @@ const ROW: f64 = 17.0;
 /// More rows than this would be a list, and there is one below.
 const ROWS: usize = 8;
 /// No label is longer than this.
-const LONGEST: f64 = 210.0;
+const LONGEST: f64 = 220.0;
 /// Events closer than this are at the same place.
 const SAME: f64 = 3.0;
 
