@@ -47,7 +47,7 @@ impl Engine {
             // Losing the race for the token leaves fresher health behind, which says so: the next round decides otherwise.
             if self.health.update(&self.metrics, |health| health.take_token(key, now, settings)) {
                 let (service, region) = self.names(key);
-                log::info!("meridian: half_open service={service} region={region}");
+                log::debug!("half_open service={service} region={region}");
                 self.metrics.set(
                     "meridian_region_state",
                     &[("service", service), ("region", region)],
@@ -75,15 +75,15 @@ impl Engine {
             Transition::Ejected { duration, times, cause } => {
                 let cause = cause.as_str();
                 log::warn!(
-                    "meridian: ejected service={service} region={region} cause={cause} times={times} for={}s",
-                    duration.as_secs_f64()
+                    "ejected service={service} region={region} cause={cause} times={times} for={}ms",
+                    duration.as_millis()
                 );
                 self.metrics
                     .count("meridian_ejections_total", &[("service", service), ("region", region), ("cause", cause)]);
                 self.metrics.set("meridian_region_state", &tags, gauge(State::Ejected));
             }
             Transition::Readmitted => {
-                log::warn!("meridian: readmitted service={service} region={region}");
+                log::warn!("readmitted service={service} region={region}");
                 self.metrics.set("meridian_region_state", &tags, gauge(State::Healthy));
             }
         }

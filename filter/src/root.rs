@@ -25,11 +25,11 @@ impl RootContext for Root {
         match policy(size) {
             Ok((policy, warnings)) => {
                 for warning in &warnings {
-                    log::warn!("meridian: configuration: {warning}");
+                    log::warn!("configuration: {warning}");
                 }
                 let local = policy.local().map_or("none", |region| policy.region_name(region));
                 log::info!(
-                    "meridian: revision {:04x}: {} regions, {} services, {} hosts, local region {local}",
+                    "revision {:04x}: {} regions, {} services, {} hosts, local region {local}",
                     policy.revision(),
                     policy.regions().len(),
                     policy.services().len(),
@@ -45,9 +45,9 @@ impl RootContext for Root {
             }
             Err(problems) => {
                 let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
-                log::error!("meridian: configuration refused, {} errors", errors.clone().count());
+                log::error!("configuration refused, {} errors", errors.clone().count());
                 for problem in errors {
-                    log::error!("meridian: configuration: {problem}");
+                    log::error!("configuration: {problem}");
                 }
                 false
             }

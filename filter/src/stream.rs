@@ -164,7 +164,8 @@ impl Stream {
             self.engine.record(*event, now);
         }
         if let Some(key) = judgement.returned_token {
-            self.engine.health.update(&self.engine.metrics, |health| health.return_token(key));
+            let settings = self.engine.policy.outlier_detection();
+            self.engine.health.update(&self.engine.metrics, |health| health.return_token(key, now, settings));
         }
         if judgement.mismatch {
             self.engine.metrics.count("meridian_mismatch_total", &[]);

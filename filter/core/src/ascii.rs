@@ -51,6 +51,8 @@ pub(crate) fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use crate::testing::test;
 
     fn map() -> AsciiMap<u8> {
         AsciiMap::new([("us-west".to_owned(), 1), ("EU".to_owned(), 2)])

@@ -57,6 +57,8 @@ impl HeaderLines for HeaderMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use crate::testing::test;
 
     fn serialised(pairs: &[(&[u8], &[u8])]) -> Vec<u8> {
         let mut block = u32::try_from(pairs.len()).unwrap().to_le_bytes().to_vec();

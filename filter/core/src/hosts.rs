@@ -108,6 +108,8 @@ fn without_port(authority: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use crate::testing::test;
 
     fn table(patterns: &[&str]) -> HostTable {
         let parsed: Vec<_> = patterns.iter().map(|text| HostPattern::parse(text).unwrap()).collect();

@@ -4,7 +4,6 @@
 //! inside it. Since the endpoints behind a plan are exactly the scope's, choosing a plan is choosing a fence: no mistake in a decision
 //! can leave it. Rules share scopes (all regions, one per fence), so their number grows with the fences and not with the rules.
 
-use crate::ascii::fnv1a;
 use crate::ids::{RegionId, ScopeId};
 use crate::region::Region;
 
@@ -30,12 +29,10 @@ pub(crate) enum ScopeName {
 impl Scope {
     pub(crate) fn new(name: &ScopeName, order: Vec<RegionId>, regions: &[Region]) -> Self {
         let name = if order.len() == 1 { &ScopeName::Single } else { name };
-        let mut members: Vec<_> = order
-            .iter()
-            .filter_map(|region| Some((*region, name.plan(&regions.get(region.index())?.name).into_boxed_str())))
-            .collect();
+        let mut members = order.clone();
         members.sort_unstable();
-        Self { order: order.into(), members: members.into() }
+        let plan = |region: RegionId| Some((region, name.plan(&regions.get(region.index())?.name).into_boxed_str()));
+        Self { order: order.into(), members: members.into_iter().filter_map(plan).collect() }
     }
 
     /// Whether the region is inside.
@@ -85,11 +82,4 @@ pub struct Plan {
     pub scope: ScopeId,
     /// The region that is tried first.
     pub first: RegionId,
-}
-
-/// A short fingerprint of a document, for people to tell two policies apart.
-pub(crate) fn fingerprint(text: &str) -> u16 {
-    let hash = fnv1a(text.bytes());
-    let [a, b, ..] = (hash ^ (hash >> 32) ^ (hash >> 16)).to_le_bytes();
-    u16::from_le_bytes([a, b])
 }

@@ -83,6 +83,8 @@ impl<'a> RequestFacts<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use crate::testing::test;
 
     #[test]
     fn a_header_that_comes_twice_has_several_lines() {

@@ -7,6 +7,7 @@
 //! ignoring half a policy in silence would be worse than not starting.
 
 mod builder;
+mod fingerprint;
 mod outlier;
 mod problem;
 mod reader;
@@ -17,9 +18,9 @@ mod services;
 pub use problem::{Problem, Severity};
 
 use crate::ids::RegionId;
-use crate::plan::fingerprint;
 use crate::policy::{Policy, Role, Table};
 use builder::Builder;
+use fingerprint::fingerprint;
 use reader::Reader;
 use serde_json::Value;
 
@@ -127,7 +128,7 @@ fn build(reader: &Reader, document: &Value, hints: &LocalHints<'_>) -> Option<Po
             local,
             region_header: header?,
             outlier_detection,
-            revision: fingerprint(&document.to_string()),
+            revision: fingerprint(document),
         },
     )
 }

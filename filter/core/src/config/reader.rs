@@ -235,20 +235,24 @@ fn labelled(text: &str) -> String {
     if bent.is_empty() { "us-west".to_owned() } else { bent.to_owned() }
 }
 
-/// Go's durations with one unit, as Istio writes them.
+/// Go's durations with one unit, as Istio writes them, to the millisecond. Floats are avoided for the size of their parser.
 fn parse_duration(text: &str) -> Option<Duration> {
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, unit) = text.split_at(split);
-    let factor: f64 = match unit {
-        "ms" => 1.0,
-        "s" => 1_000.0,
-        "m" => 60_000.0,
-        "h" => 3_600_000.0,
+    let factor: u64 = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
         _ => return None,
     };
-    let millis = number.parse::<f64>().ok()? * factor;
-    // Bounded before the cast: at most a day is ever accepted.
-    (millis.fract() == 0.0 && millis <= 86_400_000.0).then(|| Duration::from_millis(millis as u64))
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = u32::try_from(fraction.len()).ok().filter(|digits| *digits <= 6 && !number.ends_with('.'))?;
+    let scale = 10_u64.pow(digits);
+    let parts = if fraction.is_empty() { 0 } else { fraction.parse::<u64>().ok()?.checked_mul(factor)? };
+    let exact = parts % scale == 0;
+    let millis = whole.parse::<u64>().ok()?.checked_mul(factor)?.checked_add(parts / scale)?;
+    exact.then(|| Duration::from_millis(millis))
 }
 
 /// The known name nearest to `word`, if it is near enough to be a slip of the pen.

@@ -1,1 +1,222 @@
+use super::*;
+#[cfg(target_arch = "wasm32")]
+use crate::testing::test;
+use crate::testing::{document, policy, problems, with_rules};
+use serde_json::json;
 
+/// The document with one value changed.
+fn changed(pointer: &str, value: Value) -> Value {
+    let mut document = document();
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    document.pointer_mut(parent).unwrap()[key] = value;
+    document
+}
+
+/// The one problem of a document.
+fn problem(document: &Value) -> String {
+    let problems = problems(document);
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    problems[0].clone()
+}
+
+#[test]
+fn every_error_is_reported_at_once_with_its_path() {
+    let mut document = document();
+    document["role"] = json!("edge");
+    document["rules"] = json!([{"name": "a", "fence": "uk"}, {"name": "b", "timeout": 5}]);
+    let problems = problems(&document);
+    let at = |path: &str| problems.iter().any(|problem| problem.starts_with(&format!("{path}: ")));
+    assert!(at("role") && at("rules[0].fence") && at("rules[1].timeout"), "{problems:#?}");
+}
+
+#[test]
+fn a_slip_of_the_pen_gets_a_suggestion() {
+    assert_eq!(
+        problem(&with_rules(json!([{"name": "a", "fance": "eu"}]))),
+        "rules[0].fance: is not a key of this document; write `fence`"
+    );
+    assert_eq!(
+        problem(&with_rules(json!([{"name": "a", "fence": "eus"}]))),
+        "rules[0].fence: there is no fence `eus`; write `eu`"
+    );
+}
+
+#[test]
+fn what_the_design_knows_and_this_version_does_not_is_refused_everywhere() {
+    for (pointer, value) in [
+        ("/drills", json!([])),
+        ("/shadow", json!({"rules": []})),
+        ("/activeHealthCheck", json!({})),
+        ("/stage", json!("observe")),
+        ("/role", json!("outbound")),
+        ("/tag", json!({"public": false})),
+        ("/outlierDetection", json!({"stallTimeout": "5s"})),
+        ("/warmup", json!({"duration": "60s"})),
+        ("/explain", json!({"keySha256": ""})),
+        ("/verify", json!({"onMismatch": "count"})),
+        ("/headers", json!({})),
+        ("/rules", json!([{"name": "a", "distribute": {"us-east-1": 100}}])),
+        ("/rules", json!([{"name": "a", "match": {"claims": []}}])),
+    ] {
+        let document = changed(pointer, value);
+        for mode in [UnknownKeys::Refuse, UnknownKeys::Warn] {
+            let found = compile(&document, mode, &LocalHints::default()).unwrap_err();
+            assert!(
+                found.iter().any(|problem| problem.message.ends_with("not supported yet")),
+                "{pointer}: {found:#?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_filter_only_warns_of_keys_nobody_knows() {
+    let document = changed("/rulez", json!([]));
+    assert!(compile(&document, UnknownKeys::Refuse, &LocalHints::default()).is_err());
+    let (_, warnings) = compile(&document, UnknownKeys::Warn, &LocalHints::default()).unwrap();
+    assert_eq!(warnings.len(), 1);
+    assert_eq!(warnings[0].severity, Severity::Warning);
+}
+
+#[test]
+fn a_key_the_document_calls_critical_is_refused_by_a_filter_that_does_not_know_it() {
+    let mut document = changed("/rulez", json!([]));
+    document["critical"] = json!(["rulez"]);
+    assert!(compile(&document, UnknownKeys::Warn, &LocalHints::default()).is_err());
+}
+
+#[test]
+fn a_client_may_not_choose_its_fence_by_header() {
+    let rules = json!([{"name": "a", "fence": "eu", "match": {"headers": [{"name": "x-tenant", "exact": "acme"}]}}]);
+    assert!(problem(&with_rules(rules)).contains("trusted: true"));
+}
+
+#[test]
+fn names_that_could_be_confused_are_refused() {
+    let same_alias = changed("/regions/0/aliases", json!(["EU"]));
+    assert!(problem(&same_alias).contains("already stands for region"));
+    let same_cluster = changed("/regions/1/clusters", json!(["east"]));
+    assert!(problem(&same_cluster).contains("already stands for region"));
+    let same_host = changed("/services/1/hosts", json!(["PAGE.example.com"]));
+    assert!(problems(&same_host)[0].contains("already belongs to a service"));
+}
+
+#[test]
+fn a_failover_may_not_lead_out_of_the_fence() {
+    let rules = json!([{"name": "a", "fence": "eu", "failover": [{"from": "eu-west-1", "to": ["us-east-1"]}]}]);
+    assert!(problem(&with_rules(rules)).starts_with("rules[0].failover[0].to[0]: is outside the fence"));
+}
+
+#[test]
+fn two_plans_of_one_name_are_refused() {
+    let mut document = with_rules(json!([
+        {"name": "a", "failover": [{"from": "eu-west-1", "to": ["eu-central-1"]}]},
+        {"name": "b", "fence": "a-eu-west-1"},
+    ]));
+    document["fences"]["a-eu-west-1"] = json!(["eu-west-1", "us-east-1"]);
+    assert!(problems(&document).iter().any(|problem| problem.contains("would both be named")));
+}
+
+#[test]
+fn a_plans_name_fits_a_subset() {
+    let long = "r".repeat(63);
+    let document = changed("/regions/0/name", json!(long));
+    assert!(problems(&document).iter().any(|problem| problem.contains("more than 63 characters")));
+}
+
+#[test]
+fn durations_have_one_unit_and_are_exact_to_the_millisecond() {
+    for (text, millis) in [("10s", 10_000), ("250ms", 250), ("1.5m", 90_000), ("0.25s", 250), ("24h", 86_400_000)] {
+        let policy = policy(&with_rules(json!([{"name": "a", "timeout": text}])));
+        let rule = policy.rule_named(b"a").unwrap();
+        assert_eq!(policy.rule(rule).unwrap().timeout.as_millis(), millis, "{text}");
+    }
+    for text in ["", "s", "10", "0s", "1.s", ".5s", "1e3s", "-1s", "25h", "0.0001s", "1m30s", "99999999999999999999s"] {
+        assert!(!problems(&with_rules(json!([{"name": "a", "timeout": text}]))).is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn the_local_region_is_the_documents_else_the_clusters_else_the_localitys() {
+    let local = |document: &Value, cluster_id, locality_region| {
+        let hints = LocalHints { cluster_id, locality_region };
+        let policy = compile(document, UnknownKeys::Refuse, &hints).unwrap().0;
+        policy.local().map(|region| policy.region_name(region).to_owned())
+    };
+    let named = changed("/local", json!("eu-west-1"));
+    assert_eq!(local(&named, Some("east"), None).as_deref(), Some("eu-west-1"));
+    assert_eq!(local(&document(), Some("central"), Some("us-east-1")).as_deref(), Some("eu-central-1"));
+    assert_eq!(local(&document(), Some("unheard-of"), Some("us-east-1")).as_deref(), Some("us-east-1"));
+    assert_eq!(local(&document(), None, None), None);
+}
+
+#[test]
+fn a_documents_fingerprint_does_not_depend_on_the_order_of_its_keys() {
+    let one = serde_json::from_str(r#"{"a": 1, "b": [true, null]}"#).unwrap();
+    let two = serde_json::from_str(r#"{"b": [true, null], "a": 1}"#).unwrap();
+    assert_eq!(fingerprint(&one), fingerprint(&two));
+    assert_ne!(fingerprint(&one), fingerprint(&json!({"a": 2, "b": [true, null]})));
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn values() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "[ -~]{0,12}".prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            proptest::sample::select(vec!["eu", "us-east-1", "*", "10s", "/", "GET", "page"]).prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 6, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                proptest::collection::btree_map("[a-zA-Z]{1,10}", inner, 0..5)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// Every place of a document.
+    fn pointers(value: &Value, at: String, found: &mut Vec<String>) {
+        match value {
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(i, item)| pointers(item, format!("{at}/{i}"), found));
+            }
+            Value::Object(map) => map.iter().for_each(|(key, item)| pointers(item, format!("{at}/{key}"), found)),
+            _ => {}
+        }
+        found.push(at);
+    }
+
+    proptest! {
+        #[test]
+        fn any_tree_is_a_policy_or_a_list_of_problems(value in values()) {
+            if let Err(problems) = compile(&value, UnknownKeys::Warn, &LocalHints::default()) {
+                prop_assert!(problems.iter().any(|problem| problem.severity == Severity::Error));
+            }
+        }
+
+        #[test]
+        fn any_value_anywhere_is_a_policy_or_a_list_of_problems(place in any::<prop::sample::Index>(), value in values()) {
+            let mut document = with_rules(json!([{
+                "name": "a", "fence": "eu", "failover": [{"from": "eu-west-1", "to": ["eu-central-1"]}], "timeout": "1s",
+                "match": {"services": ["page"], "hosts": ["page.example.com"], "pathPrefix": "/a", "methods": ["GET"],
+                          "headers": [{"name": "x", "exact": "y", "trusted": true}]},
+                "rescue": {"attempts": 1, "perTryTimeout": "1s", "methods": ["GET"]},
+            }]));
+            let mut places = Vec::new();
+            pointers(&document, String::new(), &mut places);
+            let place: &String = place.get(&places);
+            *document.pointer_mut(place).unwrap() = value;
+            if let Err(problems) = compile(&document, UnknownKeys::Refuse, &LocalHints::default()) {
+                prop_assert!(!problems.is_empty());
+            }
+        }
+    }
+}

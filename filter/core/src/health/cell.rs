@@ -139,8 +139,12 @@ impl Cell {
         true
     }
 
-    pub(super) fn return_token(&mut self) {
-        self.tokens_out = self.tokens_out.saturating_sub(1);
+    /// Nobody else tries for a tenth of the interval: whatever kept this request away keeps the next one away as well.
+    pub(super) fn return_token(&mut self, now: Timestamp, settings: &OutlierDetection) {
+        if self.state(now) == State::HalfOpen {
+            self.tokens_out = settings.half_open_requests;
+            self.due = now.plus(settings.interval / 10);
+        }
     }
 
     pub(super) fn record(

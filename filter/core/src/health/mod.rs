@@ -75,10 +75,11 @@ impl Health {
         self.cell_mut(key).is_some_and(|cell| cell.take_token(now, settings))
     }
 
-    /// Gives a token back whose request was served elsewhere and so proved nothing.
-    pub fn return_token(&mut self, key: CellKey) {
+    /// Gives a token back whose request was served elsewhere and so proved nothing, as happens while Envoy's own outlier detection still
+    /// keeps the region's hosts out. The next token is a tenth of the interval away.
+    pub fn return_token(&mut self, key: CellKey, now: Timestamp, settings: &OutlierDetection) {
         if let Some(cell) = self.cell_mut(key) {
-            cell.return_token();
+            cell.return_token(now, settings);
         }
     }
 

@@ -1,1 +1,119 @@
+use super::*;
+#[cfg(target_arch = "wasm32")]
+use crate::testing::test;
+use crate::testing::{document, key, policy};
 
+struct Case {
+    policy: Policy,
+    status: u16,
+    attempts: u32,
+    tag: Option<&'static str>,
+    from: Option<&'static str>,
+    tried: bool,
+    probe: bool,
+}
+
+/// A request for the page that was sent to eu-west-1.
+fn case(status: u16) -> Case {
+    Case {
+        policy: policy(&document()),
+        status,
+        attempts: 1,
+        tag: None,
+        from: Some("eu-west-1"),
+        tried: true,
+        probe: false,
+    }
+}
+
+impl Case {
+    fn judge(&self) -> Judgement {
+        let region = |name: &str| self.policy.region_named(name).unwrap();
+        let wanted = key(&self.policy, "eu-west-1");
+        let response = ResponseFacts { status: self.status, attempts: self.attempts, tag: self.tag.map(str::as_bytes) };
+        let upstream = UpstreamFacts { tried: self.tried, region: self.from.map(region), planned: None };
+        let expected = Expected { service: wanted.service, region: wanted.region, probe: self.probe };
+        judge(&self.policy, &response, Some(upstream), Some(expected))
+    }
+
+    /// Who is charged for what.
+    fn charges(&self) -> Vec<(String, Outcome)> {
+        let name = |event: &Event| (self.policy.region_name(event.key.region).to_owned(), event.outcome);
+        self.judge().events.iter().flatten().map(name).collect()
+    }
+}
+
+fn charge(region: &str, outcome: Outcome) -> (String, Outcome) {
+    (region.to_owned(), outcome)
+}
+
+#[test]
+fn an_answer_counts_for_the_region_that_gave_it() {
+    assert_eq!(case(200).charges(), [charge("eu-west-1", Outcome::Success)]);
+    assert_eq!(case(404).charges(), [charge("eu-west-1", Outcome::Success)]);
+    assert_eq!(case(503).charges(), [charge("eu-west-1", Outcome::GatewayError)]);
+    assert_eq!(case(500).charges(), [charge("eu-west-1", Outcome::ServerError)]);
+}
+
+#[test]
+fn a_rescued_request_charges_the_wanted_region_and_credits_the_rescuer() {
+    let case = Case { attempts: 2, from: Some("us-east-1"), ..case(200) };
+    assert_eq!(case.charges(), [charge("eu-west-1", Outcome::GatewayError), charge("us-east-1", Outcome::Success)]);
+    assert_eq!(case.judge().delivery, Delivery::Rescued);
+}
+
+#[test]
+fn a_rescue_that_failed_charges_nobody_but_the_wanted_region() {
+    let case = Case { attempts: 3, from: Some("us-east-1"), ..case(503) };
+    assert_eq!(case.charges(), [charge("eu-west-1", Outcome::GatewayError)]);
+}
+
+#[test]
+fn a_spilled_request_counts_where_it_was_served() {
+    let case = Case { from: Some("us-east-1"), ..case(200) };
+    assert_eq!(case.charges(), [charge("us-east-1", Outcome::Success)]);
+    assert_eq!(case.judge().delivery, Delivery::Spilled);
+}
+
+#[test]
+fn an_answer_that_tried_no_upstream_charges_nobody() {
+    let case = Case { tried: false, from: None, ..case(503) };
+    assert_eq!(case.charges(), []);
+    assert_eq!(case.judge().delivery, Delivery::Refused);
+}
+
+#[test]
+fn a_probe_that_was_served_elsewhere_gives_its_token_back() {
+    let case = Case { probe: true, from: Some("us-east-1"), ..case(200) };
+    assert_eq!(case.judge().returned_token, Some(key(&case.policy, "eu-west-1")));
+}
+
+#[test]
+fn a_probe_that_was_answered_keeps_its_token_for_the_record() {
+    let case = Case { probe: true, ..case(200) };
+    assert_eq!(case.judge().returned_token, None);
+    assert!(case.judge().events[0].unwrap().probe);
+}
+
+#[test]
+fn a_tag_that_contradicts_the_control_plane_is_a_mismatch() {
+    assert!(Case { tag: Some("EAST"), ..case(200) }.judge().mismatch);
+    assert!(!Case { tag: Some("WEST"), ..case(200) }.judge().mismatch);
+    assert!(!case(200).judge().mismatch);
+}
+
+#[test]
+fn a_plain_answer_is_tagged_by_the_chosen_region_below_500_and_not_retried() {
+    let policy = policy(&document());
+    let wanted = key(&policy, "eu-west-1");
+    let expected = Some(Expected { service: wanted.service, region: wanted.region, probe: false });
+    let plain = |status, attempts, tag: Option<&'static str>| {
+        is_plain(&policy, &ResponseFacts { status, attempts, tag: tag.map(str::as_bytes) }, expected)
+    };
+    assert!(plain(200, 1, Some("WEST")));
+    assert!(!plain(503, 1, Some("WEST")));
+    assert!(!plain(200, 2, Some("WEST")));
+    assert!(!plain(200, 1, Some("EAST")));
+    assert!(!plain(200, 1, None));
+    assert!(!plain(0, 1, Some("WEST")));
+}
