@@ -2,6 +2,7 @@
 SETUP := integration/setup
 STEP := @$(SETUP)/step.sh
 MAKEFLAGS += --no-print-directory
+DEMO_OPTIONS = $(if $(KEEP),--keep) $(foreach o,PORT ENVOY WORKERS RATE,$(if $($o),--$(shell echo $o | tr A-Z a-z) $($o)))
 
 .PHONY: help module envoy demo test bench lint clean
 
@@ -14,8 +15,9 @@ module: ## build the filter: target/meridian.wasm
 envoy: ## install the Envoys that the tests use, in target/envoy
 	@$(SETUP)/envoy.sh
 
-demo: module ## two regions on this machine, one of them lost (KEEP=1 leaves it running, PORT=8080 chooses the port)
-	@cargo run --quiet --locked -p meridian-integration --bin demo -- $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
+demo: module ## two regions on this machine, one of them lost (KEEP=1 leaves it running; PORT, ENVOY, WORKERS, RATE)
+	@cargo build --quiet --locked -p meridian-integration --bins
+	@cargo run --quiet --locked -p meridian-integration --bin demo -- $(DEMO_OPTIONS)
 
 test: ## all that must hold before a change is merged: lint, module, tests, tests in WebAssembly
 	$(STEP) "lint" $(MAKE) lint

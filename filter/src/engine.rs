@@ -74,10 +74,12 @@ impl Engine {
             Transition::None => {}
             Transition::Ejected { duration, times, cause } => {
                 let cause = cause.as_str();
-                log::warn!(
-                    "ejected service={service} region={region} cause={cause} times={times} for={}ms",
-                    duration.as_millis()
-                );
+                // Durations print as people write them (`3s`, `1.5s`) only with a float's formatter, which is 10 KiB.
+                let (number, unit) = match duration.as_millis() {
+                    millis if millis % 1_000 == 0 => (millis / 1_000, "s"),
+                    millis => (millis, "ms"),
+                };
+                log::warn!("ejected service={service} region={region} cause={cause} times={times} for={number}{unit}");
                 self.metrics
                     .count("meridian_ejections_total", &[("service", service), ("region", region), ("cause", cause)]);
                 self.metrics.set("meridian_region_state", &tags, gauge(State::Ejected));

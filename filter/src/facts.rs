@@ -34,7 +34,7 @@ fn number(lines: Lines<'_>) -> Option<u32> {
     }
 }
 
-/// What the host knows beyond the headers. Five attributes at most, each about a microsecond: only for responses that are not plain.
+/// What the host knows beyond the headers. Six attributes at most, each about a microsecond: only for responses that are not plain.
 pub(crate) fn upstream(policy: &Policy, metrics: &Metrics) -> UpstreamFacts {
     let read = |path: &[u8]| metrics.checked("get_property", abi::property(path)).flatten();
     // Istio's `workload;namespace;canonical-name;canonical-revision;cluster`, as istiod sends it with the endpoint.
@@ -47,8 +47,9 @@ pub(crate) fn upstream(policy: &Policy, metrics: &Metrics) -> UpstreamFacts {
     });
     let tried =
         region.is_some() || workload.is_some() || read(b"upstream\0address").is_some_and(|address| !address.is_empty());
+    let answered = read(b"response\0code_details").is_some_and(|details| details == b"via_upstream");
     let planned = read(b"xds\0cluster_name").and_then(|cluster| policy.plan_of_cluster(&cluster));
-    UpstreamFacts { tried, region, planned }
+    UpstreamFacts { tried, answered, region, planned }
 }
 
 /// The name of the native route that was taken.

@@ -133,7 +133,8 @@ impl Stream {
             let upstream = (!plain).then(|| facts::upstream(&engine.policy, metrics));
             let judgement = judge(&engine.policy, &response, upstream, expected);
             self.learn(&judgement);
-            if judgement.delivery == Delivery::Rescued && header.is_none() {
+            let notable = judgement.delivery == Delivery::Rescued || response.status >= 500;
+            if notable && header.is_none() {
                 header = self.explain_native(upstream.and_then(|facts| facts.planned).map(|(_, region)| region));
             }
             if let Some(text) = &mut header {

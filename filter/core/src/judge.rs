@@ -25,6 +25,8 @@ pub struct ResponseFacts<'a> {
 pub struct UpstreamFacts {
     /// Whether an upstream host was chosen at all.
     pub tried: bool,
+    /// Whether the response is the upstream's and not Envoy's own.
+    pub answered: bool,
     /// The region of the last host tried, from the control plane's own data.
     pub region: Option<RegionId>,
     /// The service and first region of the plan that was used.
@@ -47,7 +49,7 @@ pub struct Expected {
 pub enum Delivery {
     /// By the chosen region, on the first attempt.
     Served,
-    /// By Envoy's own retry, after a failed attempt.
+    /// Well, by Envoy's own retry, after a failed attempt.
     Rescued,
     /// By another region on the first attempt: Envoy's own balancing moved it.
     Spilled,
@@ -102,32 +104,23 @@ pub fn judge(
     upstream: Option<UpstreamFacts>,
     expected: Option<Expected>,
 ) -> Judgement {
+    let facts = upstream.unwrap_or(UpstreamFacts { tried: true, answered: true, ..UpstreamFacts::default() });
     let tagged = response.tag.and_then(|tag| policy.region_tagged(tag));
-    let known = upstream.and_then(|facts| facts.region);
-    let served = known.or(tagged);
-    let mismatch = known.is_some() && tagged.is_some() && known != tagged;
-    let (events, delivery, returned_token);
-
-    let planned = expected.map(|e| (e.service, e.region)).or(upstream.and_then(|facts| facts.planned));
+    let last_tried = facts.region.or(tagged);
+    let answered = facts.answered || tagged.is_some();
+    let planned = expected.map(|e| (e.service, e.region)).or(facts.planned);
     let probe = expected.filter(|e| e.probe).map(|e| CellKey { service: e.service, region: e.region });
-    let tried = upstream.is_none_or(|facts| facts.tried) || tagged.is_some();
-    match planned {
-        _ if !tried => (events, delivery, returned_token) = ([None; 2], Delivery::Refused, probe),
-        None => (events, delivery, returned_token) = ([None; 2], Delivery::Served, None),
-        Some((service, wanted)) => {
+    let outcome = outcome(response.status);
+    let retried = response.attempts > 1;
+
+    let events = match planned {
+        Some((service, wanted)) if facts.tried || answered => {
             let event = |region, outcome| {
                 let key = CellKey { service, region };
                 Some(Event { key, outcome, probe: probe == Some(key) })
             };
-            let outcome = outcome(response.status);
-            let elsewhere = served.filter(|region| *region != wanted);
-            let rescued = response.attempts > 1;
-            delivery = match (rescued, elsewhere) {
-                (true, _) => Delivery::Rescued,
-                (false, Some(_)) => Delivery::Spilled,
-                (false, None) => Delivery::Served,
-            };
-            events = match (rescued, elsewhere, outcome) {
+            let elsewhere = last_tried.filter(|region| *region != wanted);
+            match (retried, elsewhere, outcome) {
                 // The wanted region failed, another one answered.
                 (true, Some(other), Outcome::Success) => [event(wanted, Outcome::GatewayError), event(other, outcome)],
                 // The wanted region answered after all.
@@ -136,12 +129,24 @@ pub fn judge(
                 (true, _, _) => [event(wanted, Outcome::GatewayError), None],
                 (false, Some(other), _) => [event(other, outcome), None],
                 (false, None, _) => [event(wanted, outcome), None],
-            };
-            let proved = events.iter().flatten().any(|event| event.probe);
-            returned_token = probe.filter(|_| !proved);
+            }
         }
+        _ => [None; 2],
+    };
+    let delivery = match planned {
+        _ if !answered => Delivery::Refused,
+        _ if retried && outcome == Outcome::Success => Delivery::Rescued,
+        Some((_, wanted)) if last_tried.is_some_and(|region| region != wanted) => Delivery::Spilled,
+        _ => Delivery::Served,
+    };
+    let proved = events.iter().flatten().any(|event| event.probe);
+    Judgement {
+        delivery,
+        served: last_tried.filter(|_| answered),
+        events,
+        returned_token: probe.filter(|_| !proved),
+        mismatch: facts.region.is_some() && tagged.is_some() && facts.region != tagged,
     }
-    Judgement { delivery, served, events, returned_token, mismatch }
 }
 
 /// What a status says about the region that answered; none at all counts as a gateway error.

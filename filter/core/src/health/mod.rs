@@ -2,7 +2,7 @@
 //!
 //! A cell is a small state machine (healthy → ejected → half-open → healthy) whose every change is returned as a [`Transition`], so
 //! that whoever applies it can log and count it once. Only cells that differ from healthy-with-no-history are kept: the whole state is
-//! a short sorted list that can be copied between workers as bytes ([`snapshot`]), and "is there anything to know?" is whether the
+//! a short sorted list that can be copied between workers as bytes ([`Health::to_bytes`]), and "is there anything to know?" is whether the
 //! list is empty. Time is an argument everywhere.
 
 mod cell;

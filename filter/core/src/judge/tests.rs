@@ -10,6 +10,7 @@ struct Case {
     tag: Option<&'static str>,
     from: Option<&'static str>,
     tried: bool,
+    answered: bool,
     probe: bool,
 }
 
@@ -22,6 +23,7 @@ fn case(status: u16) -> Case {
         tag: None,
         from: Some("eu-west-1"),
         tried: true,
+        answered: true,
         probe: false,
     }
 }
@@ -31,7 +33,8 @@ impl Case {
         let region = |name: &str| self.policy.region_named(name).unwrap();
         let wanted = key(&self.policy, "eu-west-1");
         let response = ResponseFacts { status: self.status, attempts: self.attempts, tag: self.tag.map(str::as_bytes) };
-        let upstream = UpstreamFacts { tried: self.tried, region: self.from.map(region), planned: None };
+        let upstream =
+            UpstreamFacts { tried: self.tried, answered: self.answered, region: self.from.map(region), planned: None };
         let expected = Expected { service: wanted.service, region: wanted.region, probe: self.probe };
         judge(&self.policy, &response, Some(upstream), Some(expected))
     }
@@ -77,9 +80,16 @@ fn a_spilled_request_counts_where_it_was_served() {
 
 #[test]
 fn an_answer_that_tried_no_upstream_charges_nobody() {
-    let case = Case { tried: false, from: None, ..case(503) };
+    let case = Case { tried: false, answered: false, from: None, ..case(503) };
     assert_eq!(case.charges(), []);
     assert_eq!(case.judge().delivery, Delivery::Refused);
+}
+
+#[test]
+fn a_region_that_could_not_be_reached_is_charged_and_served_nothing() {
+    let case = Case { answered: false, ..case(503) };
+    assert_eq!(case.charges(), [charge("eu-west-1", Outcome::GatewayError)]);
+    assert_eq!((case.judge().delivery, case.judge().served), (Delivery::Refused, None));
 }
 
 #[test]
