@@ -78,13 +78,16 @@ impl Stream {
         match decision.write().and_then(|plan| policy.plan_name(plan)) {
             Some(name) => {
                 metrics.checked("set_header", abi::set_header(Map::Request, ROUTE, name.as_bytes()));
-                self.count_move(decision);
             }
             // The native table removes the header before any filter; where somebody's table does not, a client's own must not count.
             None if headers.lines(ROUTE) != Lines::None => {
                 metrics.checked("remove_header", abi::remove_header(Map::Request, ROUTE));
             }
             None => {}
+        }
+        // What is written says what the table would have done; what moved is what left the region it was meant for.
+        if decision.chosen() != Some(decision.want) {
+            self.count_move(decision);
         }
         if decision.reason() == Reason::Fenced {
             metrics.count("meridian_fenced_total", &[("rule", self.rule_name(decision))]);
