@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -33,11 +33,20 @@ pub(super) async fn answer(state: &State, request: Request<Incoming>) -> Answer 
     if let Some(delay) = fault.delay_ms {
         tokio::time::sleep(Duration::from_millis(delay)).await;
     }
-    match fault.status.map(StatusCode::from_u16) {
+    let mut answer = match fault.status.map(StatusCode::from_u16) {
         Some(Ok(status)) => text(status, "told to fail"),
         Some(Err(_)) => text(StatusCode::INTERNAL_SERVER_ERROR, "told to fail with a status that is none"),
         None => normal(state, request).await,
+    };
+    for (name, value) in &fault.headers {
+        match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            (Ok(name), Ok(value)) => {
+                answer.headers_mut().append(name, value);
+            }
+            _ => return text(StatusCode::INTERNAL_SERVER_ERROR, "told to send a header that is none"),
+        }
     }
+    answer
 }
 
 async fn normal(state: &State, request: Request<Incoming>) -> Answer {

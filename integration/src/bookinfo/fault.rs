@@ -18,6 +18,9 @@ pub struct Fault {
     /// Do so on `/healthz` too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub health: bool,
+    /// Add these header lines to every answer, whoever else may own them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
 }
 
 impl Fault {
@@ -37,6 +40,13 @@ impl Fault {
     #[must_use]
     pub fn delay(delay: std::time::Duration) -> Self {
         Self { delay_ms: Some(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)), ..Self::default() }
+    }
+
+    /// The same, with one header line more.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// The same, seen by health checks as well.

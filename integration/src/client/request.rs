@@ -26,11 +26,11 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request with any method.
+    /// A request with any method and any path, which may be any bytes as well.
     #[must_use]
-    pub fn new(method: &str, path: &str) -> Self {
+    pub fn new(method: &str, path: impl AsRef<[u8]>) -> Self {
         Self {
-            head: format!("{method} {path} HTTP/1.1\r\n").into_bytes(),
+            head: [method.as_bytes(), b" ", path.as_ref(), b" HTTP/1.1\r\n"].concat(),
             host: b"localhost".to_vec(),
             headers: Vec::new(),
             body: Vec::new(),
@@ -40,14 +40,14 @@ impl Request {
 
     /// A GET.
     #[must_use]
-    pub fn get(path: &str) -> Self {
+    pub fn get(path: impl AsRef<[u8]>) -> Self {
         Self::new("GET", path)
     }
 
     /// Names the host asked for; `localhost` otherwise.
     #[must_use]
-    pub fn host(mut self, host: &str) -> Self {
-        self.host = host.as_bytes().to_vec();
+    pub fn host(mut self, host: impl AsRef<[u8]>) -> Self {
+        self.host = host.as_ref().to_vec();
         self
     }
 
