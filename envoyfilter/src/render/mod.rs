@@ -14,13 +14,11 @@ use crate::envoy::{
 use crate::policy_file::PolicyFile;
 use crate::site::Site;
 use anyhow::{Result, bail};
-use meridian_core::{LocalHints, Policy};
+use meridian_core::{INTERNAL_HEADERS, LocalHints, Policy, Role};
 use serde_json::Value;
 
 /// A plan, written by the filter and read by the table.
 pub(crate) const ROUTE_HEADER: &str = "x-region-route";
-/// Headers no client may bring: they are the mesh's own.
-const INTERNAL_HEADERS: [&str; 4] = [ROUTE_HEADER, "x-region-decision", "x-region-explain", "x-served-by-cluster"];
 
 /// Renders a whole static Envoy with the gateway role from the text of a policy file.
 ///
@@ -40,8 +38,11 @@ pub fn hints(site: &Site) -> LocalHints<'_> {
 /// Renders a whole static Envoy from a policy file that was compiled with [`hints`] of the same site.
 ///
 /// # Errors
-/// An endpoint of the site that names no service or region of the policy.
+/// An endpoint of the site that names no service or region of the policy, or a policy for another role than a gateway's.
 pub fn bootstrap(file: &PolicyFile, site: &Site) -> Result<Bootstrap> {
+    if file.policy.role() != Role::Gateway {
+        bail!("role: a whole Envoy can be written for `gateway` only; a sidecar's own configuration keeps its routes");
+    }
     check_endpoints(&file.policy, site)?;
     Ok(Bootstrap {
         node: node(site),

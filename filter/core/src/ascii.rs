@@ -3,16 +3,17 @@
 //! The table is a sorted list of hashes. Its size does not show in the cost of a lookup (a binary search over numbers), and a value
 //! that is not text, empty, or 64 KiB long is just another value that is not in the table.
 
-/// Maps names to `T`; names differ by more than ASCII case.
+/// Maps names to small numbers; names differ by more than ASCII case. Numbers and not a type of the caller's, because every type would
+/// bring another copy of the sort into the module.
 #[derive(Clone, Debug)]
-pub(crate) struct AsciiMap<T> {
-    entries: Vec<(u64, Box<[u8]>, T)>,
+pub(crate) struct AsciiMap {
+    entries: Vec<(u64, Box<[u8]>, u16)>,
     longest: usize,
 }
 
-impl<T: Copy> AsciiMap<T> {
+impl AsciiMap {
     /// Builds the table. Of two names that differ only in case the first stays; callers report duplicates before.
-    pub(crate) fn new(names: impl IntoIterator<Item = (String, T)>) -> Self {
+    pub(crate) fn new(names: impl IntoIterator<Item = (String, u16)>) -> Self {
         let mut entries: Vec<_> = names
             .into_iter()
             .map(|(name, value)| (hash(name.as_bytes()), name.into_bytes().into_boxed_slice(), value))
@@ -23,7 +24,7 @@ impl<T: Copy> AsciiMap<T> {
     }
 
     /// The value for `name`, in any case.
-    pub(crate) fn get(&self, name: &[u8]) -> Option<T> {
+    pub(crate) fn get(&self, name: &[u8]) -> Option<u16> {
         if name.len() > self.longest {
             return None;
         }
@@ -54,7 +55,7 @@ mod tests {
     #[cfg(target_arch = "wasm32")]
     use crate::testing::test;
 
-    fn map() -> AsciiMap<u8> {
+    fn map() -> AsciiMap {
         AsciiMap::new([("us-west".to_owned(), 1), ("EU".to_owned(), 2)])
     }
 

@@ -59,8 +59,8 @@ impl std::fmt::Display for HostPattern {
 /// Finds the virtual host for an authority; its cost does not grow with the number of hosts.
 #[derive(Clone, Debug)]
 pub(crate) struct HostTable {
-    exact: AsciiMap<u16>,
-    suffixes: AsciiMap<u16>,
+    exact: AsciiMap,
+    suffixes: AsciiMap,
     any: Option<u16>,
 }
 

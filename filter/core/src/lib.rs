@@ -24,7 +24,7 @@ mod region;
 pub mod request;
 mod rule;
 
-pub use config::{LocalHints, Problem, Severity, UnknownKeys, compile};
+pub use config::{INTERNAL_HEADERS, LocalHints, Problem, Severity, UnknownKeys, compile};
 pub use decision_header::{DecisionRecord, add_delivery, decision_header};
 pub use header_map::HeaderMap;
 pub use ids::{RegionId, RuleId, ScopeId, ServiceId};

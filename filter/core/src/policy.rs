@@ -20,7 +20,7 @@ pub struct Policy {
     pub(crate) local: Option<RegionId>,
     pub(crate) region_header: String,
     pub(crate) regions: Box<[Region]>,
-    pub(crate) spellings: AsciiMap<RegionId>,
+    pub(crate) spellings: AsciiMap,
     pub(crate) scopes: Box<[Scope]>,
     pub(crate) services: Box<[Service]>,
     pub(crate) virtual_hosts: Box<[VirtualHost]>,
@@ -276,7 +276,9 @@ impl Policy {
     pub fn asked(&self, lines: Lines<'_>) -> Asked {
         match lines {
             Lines::None => Asked::Nothing,
-            Lines::One(value) => self.spellings.get(value).map_or(Asked::Unknown, Asked::Region),
+            Lines::One(value) => {
+                self.spellings.get(value).map_or(Asked::Unknown, |region| Asked::Region(RegionId(region)))
+            }
             Lines::Several => Asked::Unknown,
         }
     }

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 pub(super) struct Builder {
     pub(super) regions: Vec<Region>,
     by_name: HashMap<String, RegionId>,
-    pub(super) spellings: Vec<(String, RegionId)>,
+    pub(super) spellings: Vec<(String, u16)>,
     pub(super) fences: BTreeMap<String, ScopeId>,
     pub(super) scopes: Vec<Scope>,
     pub(super) services: Vec<Service>,
@@ -47,7 +47,7 @@ impl Builder {
     pub(super) fn add_region(&mut self, region: Region) {
         let Some(id) = RegionId::at(self.regions.len()) else { return };
         self.by_name.insert(region.name.clone(), id);
-        self.spellings.extend(region.spellings().map(|spelling| (spelling.to_owned(), id)));
+        self.spellings.extend(region.spellings().map(|spelling| (spelling.to_owned(), id.0)));
         self.regions.push(region);
     }
 

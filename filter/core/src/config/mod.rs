@@ -16,6 +16,7 @@ mod rules;
 mod services;
 
 pub use problem::{Problem, Severity};
+pub use reader::INTERNAL_HEADERS;
 
 use crate::ids::RegionId;
 use crate::policy::{Policy, Role, Table};

@@ -173,7 +173,7 @@ fn rescue(node: &Node<'_>) -> Option<Rescue> {
 
 /// A wanted region whose failover is restricted or ordered otherwise gets a scope of its own.
 fn failover(node: &Node<'_>, builder: &mut Builder, scope: ScopeId, rule: &str) -> Vec<(RegionId, ScopeId)> {
-    let mut restricted: Vec<(RegionId, ScopeId)> = Vec::new();
+    let (mut restricted, mut seen) = (Vec::<(RegionId, ScopeId)>::new(), Vec::new());
     for item in node.list().unwrap_or_default() {
         let Some(object) = item.object(&["from", "to"], &[]) else { continue };
         let from_node = object.required("from");
@@ -188,10 +188,11 @@ fn failover(node: &Node<'_>, builder: &mut Builder, scope: ScopeId, rule: &str) 
             }
         }
         let (Some(from), Some(node)) = (from, from_node) else { continue };
-        if restricted.iter().any(|(region, _)| *region == from) {
+        if seen.contains(&from) {
             node.error("has a failover already");
             continue;
         }
+        seen.push(from);
         let usual =
             builder.scopes.get(scope.index()).is_some_and(|scope| scope.order_from(from).eq(order.iter().copied()));
         if usual {
@@ -199,9 +200,11 @@ fn failover(node: &Node<'_>, builder: &mut Builder, scope: ScopeId, rule: &str) 
         }
         let region = builder.regions.get(from.index()).map_or("", |region| &region.name);
         let named = ScopeName::Named(format!("{rule}-{region}"));
-        restricted.extend(builder.add_scope(&named, order).map(|id| (from, id)));
+        if let Some(scope) = builder.add_scope(&named, order) {
+            let place = restricted.partition_point(|(region, _)| *region < from);
+            restricted.insert(place, (from, scope));
+        }
     }
-    restricted.sort_unstable();
     restricted
 }
 

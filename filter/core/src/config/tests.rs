@@ -92,6 +92,18 @@ fn a_client_may_not_choose_its_fence_by_header() {
 }
 
 #[test]
+fn a_header_the_mesh_strips_is_no_header_to_route_by() {
+    assert!(problem(&changed("/regionHeader", json!("X-Region-Route"))).contains("the mesh's own"));
+}
+
+#[test]
+fn a_region_has_one_failover() {
+    let usual = json!({"from": "us-east-1", "to": ["eu-west-1", "eu-central-1"]});
+    let rules = json!([{"name": "a", "failover": [usual, {"from": "us-east-1", "to": []}]}]);
+    assert!(problem(&with_rules(rules)).ends_with("has a failover already"));
+}
+
+#[test]
 fn names_that_could_be_confused_are_refused() {
     let same_alias = changed("/regions/0/aliases", json!(["EU"]));
     assert!(problem(&same_alias).contains("already stands for region"));
