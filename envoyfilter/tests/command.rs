@@ -1,5 +1,8 @@
 //! The command as people and scripts meet it: what it prints, and how it exits.
 
+// What the tests share may fail them as they may themselves.
+#![allow(clippy::expect_used)]
+
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Command, Output};
