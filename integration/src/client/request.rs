@@ -87,11 +87,21 @@ impl Request {
         let parts: [&[u8]; 7] =
             [&self.head, b"host: ", &self.host, b"\r\nconnection: close\r\n", &self.headers, b"\r\n", &self.body];
         stream.write_all(&parts.concat()).await.context("The request could not be sent.")?;
-        let mut bytes = Vec::new();
-        let end = stream.read_to_end(&mut bytes).await;
-        // A server that refuses a huge request may reset after its complete answer: what was read decides.
-        Response::parse(&bytes, self.head.starts_with(b"HEAD ")).map_err(|why| match end {
-            Ok(_) => why,
+        let (mut bytes, head_only) = (Vec::new(), self.head.starts_with(b"HEAD "));
+        // What is complete is not waited for: Envoy keeps a connection open for a second after an answer of its own.
+        let end = loop {
+            match stream.read_buf(&mut bytes).await {
+                Ok(0) => break Ok(()),
+                Ok(_) => {
+                    if let Some(response) = Response::complete(&bytes, head_only) {
+                        return Ok(response);
+                    }
+                }
+                Err(reset) => break Err(reset),
+            }
+        };
+        Response::parse(&bytes, head_only).map_err(|why| match end {
+            Ok(()) => why,
             Err(reset) => anyhow::Error::new(reset).context("The connection was reset."),
         })
     }

@@ -36,6 +36,13 @@ impl Response {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
+    /// The response, if these bytes are all of it and say so themselves.
+    pub(super) fn complete(bytes: &[u8], head_only: bool) -> Option<Self> {
+        let response = Self::parse(bytes, head_only).ok()?;
+        let has_end = ["content-length", "transfer-encoding"].iter().any(|name| !response.values(name).is_empty());
+        (has_end || head_only || matches!(response.status, 204 | 304)).then_some(response)
+    }
+
     pub(super) fn parse(bytes: &[u8], head_only: bool) -> Result<Self> {
         let (head, rest) = split_at(bytes, b"\r\n\r\n").context("The response was cut short in its head.")?;
         let mut lines = head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -102,6 +109,15 @@ mod tests {
     fn chunks_are_joined() {
         let raw = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n";
         assert_eq!(Response::parse(raw, false).unwrap().text(), "abcde");
+    }
+
+    #[test]
+    fn a_response_is_complete_when_it_says_so_and_not_before() {
+        let complete = |raw: &str| Response::complete(raw.as_bytes(), false).is_some();
+        assert!(complete("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nab"));
+        assert!(!complete("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\na"));
+        assert!(!complete("HTTP/1.1 200 OK\r\n\r\nab"), "only the end of the connection ends it");
+        assert!(complete("HTTP/1.1 204 No Content\r\n\r\n"));
     }
 
     #[test]
