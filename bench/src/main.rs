@@ -35,7 +35,7 @@ fn main() {
             median(|| {
                 let start = Instant::now();
                 for _ in 0..DECISIONS {
-                    black_box(decide(&policy, health, &RequestFacts::new(black_box(headers)), NOW));
+                    black_box(decide(&policy, health, &RequestFacts::new(black_box(headers)), NOW, 0));
                 }
                 start.elapsed().as_secs_f64() * 1e9 / f64::from(DECISIONS)
             })

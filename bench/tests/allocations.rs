@@ -12,7 +12,7 @@ fn allocations(regions: usize, hosts: usize, region: Option<&str>, lost: bool) -
     let headers = request(hosts, region);
     let mut decision = None;
     let counted = allocation_counter::measure(|| {
-        decision = decide(&policy, &health, &RequestFacts::new(&headers), NOW);
+        decision = decide(&policy, &health, &RequestFacts::new(&headers), NOW, 0);
     });
     decision.map(|_| counted.count_total)
 }

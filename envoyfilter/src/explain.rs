@@ -6,6 +6,7 @@ use meridian_core::health::{Availability, CellKey, Health};
 use meridian_core::request::RequestFacts;
 use meridian_core::{Asked, Policy, RegionId, Timestamp};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The answer, in the words of the decision header.
@@ -15,7 +16,7 @@ pub struct Explanation {
     pub asked: Option<String>,
     /// Where the request should go when all is well.
     pub want: String,
-    /// Where it goes; `null` for a refusal.
+    /// Where it goes; `null` for a refusal, and where the native weights choose.
     pub chosen: Option<String>,
     /// The plan it is sent to.
     pub plan: Option<String>,
@@ -25,6 +26,9 @@ pub struct Explanation {
     pub reason: &'static str,
     /// The rule that decided.
     pub rule: String,
+    /// Shares in percent by region, where the native weights choose.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub split: BTreeMap<String, u8>,
     /// The status of a refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -45,7 +49,7 @@ impl Explanation {
     /// Whether the request is answered by the filter itself.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        self.chosen.is_none()
+        self.status.is_some()
     }
 }
 
@@ -59,7 +63,7 @@ pub fn explain(policy: &Policy, request: &RequestLine, ejected: &[RegionId], now
         let until = now.plus(Duration::from_secs(30));
         health.eject(CellKey { service: host.service, region: *region }, until);
     }
-    let decision = decide(policy, &health, &facts, now)?;
+    let decision = decide(policy, &health, &facts, now, 0)?;
     Some(describe(policy, &health, &decision, now))
 }
 
@@ -68,6 +72,7 @@ fn describe(policy: &Policy, health: &Health, decision: &Decision, now: Timestam
     let plan_name = |plan| policy.plan_name(plan).map(str::to_owned);
     let (plan, status) = match decision.verdict {
         Verdict::Route { plan, .. } => (plan_name(plan), None),
+        Verdict::Split { .. } => (None, None),
         Verdict::Refuse { status, .. } => (None, Some(status)),
     };
     let usable = |candidate: &Candidate| candidate.availability == Availability::Usable;
@@ -87,9 +92,19 @@ fn describe(policy: &Policy, health: &Health, decision: &Decision, now: Timestam
         native: decision.native.and_then(plan_name),
         reason: decision.reason().as_str(),
         rule: policy.rule(decision.rule).map(|rule| rule.name.clone()).unwrap_or_default(),
+        split: match decision.verdict {
+            Verdict::Split { .. } => split(policy, decision),
+            Verdict::Route { .. } | Verdict::Refuse { .. } => BTreeMap::new(),
+        },
         status,
         skipped,
     }
+}
+
+fn split(policy: &Policy, decision: &Decision) -> BTreeMap<String, u8> {
+    let split = policy.rule(decision.rule).and_then(|rule| rule.split());
+    let shares = split.into_iter().flat_map(|split| split.shares());
+    shares.map(|(region, percent)| (policy.region_name(*region).to_owned(), *percent)).collect()
 }
 
 fn why(availability: Availability) -> String {

@@ -7,6 +7,7 @@ use meridian_core::decide::{Decision, decide};
 use meridian_core::health::{CellKey, Event, State, Transition};
 use meridian_core::request::RequestFacts;
 use meridian_core::{Policy, Table, Timestamp};
+use std::cell::Cell;
 
 /// Services times regions beyond which gauges are only defined when they are first set.
 const GAUGES_AT_START: usize = 500;
@@ -16,12 +17,18 @@ pub(crate) struct Engine {
     pub(crate) policy: Policy,
     pub(crate) health: SharedHealth,
     pub(crate) metrics: Metrics,
+    random: Cell<u64>,
 }
 
 impl Engine {
     /// An engine for a policy.
     pub(crate) fn new(policy: Policy) -> Self {
-        let engine = Self { health: SharedHealth::new(policy.layout()), metrics: Metrics::default(), policy };
+        let engine = Self {
+            health: SharedHealth::new(policy.layout()),
+            metrics: Metrics::default(),
+            policy,
+            random: Cell::new(0),
+        };
         engine.health.refresh(&engine.metrics);
         engine.define_metrics();
         engine
@@ -41,7 +48,7 @@ impl Engine {
         let mut decision = None;
         // Each lost race rules one region out; a host that fails every call must not make this a loop.
         for _ in 0..4 {
-            let decided = decide(&self.policy, &self.health.view(), request, now)?;
+            let decided = decide(&self.policy, &self.health.view(), request, now, self.random(now))?;
             let Some(key) = decided.token() else { return Some(decided) };
             decision = Some(decided);
             // Losing the race for the token leaves fresher health behind, which says so: the next round decides otherwise.
@@ -89,6 +96,15 @@ impl Engine {
                 self.metrics.set("meridian_region_state", &tags, gauge(State::Healthy));
             }
         }
+    }
+
+    /// A random number, good enough to share requests out: splitmix64 over the time and what came before.
+    fn random(&self, now: Timestamp) -> u32 {
+        let state = self.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15).wrapping_add(now.0);
+        self.random.set(state);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        u32::try_from(mixed >> 32).unwrap_or(0)
     }
 
     /// The time; the epoch if the host does not know, which ejects nobody for long.

@@ -79,7 +79,12 @@ fn policy(size: usize) -> Result<(Policy, Vec<Problem>), Vec<Problem>> {
         .map_err(|error| whole(format!("the plugin configuration is not JSON: {error}")))?;
     let cluster_id = node(b"xds\0node\0metadata\0CLUSTER_ID");
     let locality_region = node(b"xds\0node\0locality\0region");
-    let hints = LocalHints { cluster_id: cluster_id.as_deref(), locality_region: locality_region.as_deref() };
+    let namespace = node(b"xds\0node\0metadata\0NAMESPACE");
+    let hints = LocalHints {
+        cluster_id: cluster_id.as_deref(),
+        locality_region: locality_region.as_deref(),
+        namespace: namespace.as_deref(),
+    };
     compile(&document, UnknownKeys::Warn, &hints)
 }
 

@@ -22,7 +22,7 @@ enum Trail {
     /// Nothing was decided: all was calm, or the host is not the policy's.
     Native,
     /// A decision was made; the header is there if it differed from the native table.
-    Decided { expected: Expected, header: Option<String> },
+    Decided { expected: Option<Expected>, header: Option<String> },
     /// The filter answered by itself.
     Refused,
 }
@@ -32,14 +32,14 @@ impl Context for Stream {}
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, _end: bool) -> Action {
         match self.engine.policy.role() {
-            Role::Gateway => self.request(),
+            Role::Gateway | Role::Outbound => self.request(),
             Role::Inbound => Action::Continue,
         }
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end: bool) -> Action {
         match self.engine.policy.role() {
-            Role::Gateway => self.response(),
+            Role::Gateway | Role::Outbound => self.response(),
             Role::Inbound => self.tag_own(),
         }
         Action::Continue
@@ -64,7 +64,7 @@ impl Stream {
         let now = self.engine.now();
         let Some(decision) = self.engine.decide(&RequestFacts::new(&headers), now) else { return Action::Continue };
         match decision.verdict {
-            Verdict::Route { .. } => {
+            Verdict::Route { .. } | Verdict::Split { .. } => {
                 self.route(&decision, &headers, now);
                 Action::Continue
             }
@@ -86,19 +86,20 @@ impl Stream {
             None => {}
         }
         // What is written says what the table would have done; what moved is what left the region it was meant for.
-        if decision.chosen() != Some(decision.want) {
+        if decision.chosen().is_some_and(|region| region != decision.want) {
             self.count_move(decision);
         }
         if decision.reason() == Reason::Fenced {
             metrics.count("meridian_fenced_total", &[("rule", self.rule_name(decision))]);
         }
-        // Who got what was asked for, or asked for nothing and stayed at home, needs no explanation.
-        let notable = !matches!(decision.reason(), Reason::Asked | Reason::Local);
+        // Who got what was asked for, or asked for nothing and went where such requests go, needs no explanation.
+        let notable = !matches!(decision.reason(), Reason::Asked | Reason::Local | Reason::Weighted);
         let header = notable.then(|| self.explain(decision, now));
-        if let Some(region) = decision.chosen() {
-            let expected = Expected { service: decision.service, region, probe: decision.token().is_some() };
-            self.trail = Trail::Decided { expected, header };
-        }
+        let expected = decision.chosen().map(|region| {
+            let probe = decision.token().is_some();
+            Expected { service: decision.service, region, probe }
+        });
+        self.trail = Trail::Decided { expected, header };
     }
 
     fn refuse(&mut self, decision: &Decision, status: u16, reason: Reason, now: Timestamp) -> Action {
@@ -128,7 +129,7 @@ impl Stream {
         let Some(headers) = metrics.checked("get_headers", abi::headers(Map::Response)) else { return };
         let response = facts::response(&headers);
         let (expected, mut header) = match std::mem::replace(&mut self.trail, Trail::Native) {
-            Trail::Decided { expected, header } => (Some(expected), header),
+            Trail::Decided { expected, header } => (expected, header),
             Trail::Native | Trail::Refused => (None, None),
         };
         let plain = is_plain(&engine.policy, &response, expected);
@@ -219,13 +220,14 @@ impl Stream {
         let name = facts::route_name(&self.engine.metrics)?;
         let mut parts = std::str::from_utf8(&name).ok()?.split('/');
         let (rule, how) = (parts.next()?, parts.next()?);
-        let asked = how == Reason::Asked.as_str();
-        let record = DecisionRecord {
-            asked: if asked { Asked::Region(chosen) } else { Asked::Nothing },
-            chosen: Some(chosen),
-            reason: if asked { Reason::Asked } else { Reason::Local },
-            rule,
+        let policy = &self.engine.policy;
+        let split = policy.rule_named(rule.as_bytes()).and_then(|id| policy.rule(id)?.split());
+        let (asked, reason) = match split {
+            _ if how == Reason::Asked.as_str() => (Asked::Region(chosen), Reason::Asked),
+            Some(_) => (Asked::Nothing, Reason::Weighted),
+            None => (Asked::Nothing, Reason::Local),
         };
-        Some(decision_header(&self.engine.policy, &record, std::iter::empty()))
+        let record = DecisionRecord { asked, chosen: Some(chosen), reason, rule };
+        Some(decision_header(policy, &record, std::iter::empty()))
     }
 }

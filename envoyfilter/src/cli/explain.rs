@@ -29,7 +29,7 @@ pub(super) struct Arguments {
 
 impl Arguments {
     pub(super) fn run(&self, output: Output) -> Result<ExitCode> {
-        let hints = LocalHints { cluster_id: self.cluster.as_deref(), locality_region: None };
+        let hints = LocalHints { cluster_id: self.cluster.as_deref(), ..LocalHints::default() };
         let policy = PolicyFile::load(&self.file, &hints)?.policy;
         let region = |name: &String| {
             policy.region_named(name).with_context(|| format!("--ejected: there is no region `{name}`"))
@@ -52,7 +52,11 @@ fn print(explanation: &Explanation) {
     match (&explanation.chosen, &explanation.plan, explanation.status) {
         (Some(chosen), Some(plan), _) => println!("chosen  {chosen}, by the plan {plan}"),
         (_, _, Some(status)) => println!("chosen  none: refused with {status}"),
-        _ => println!("chosen  none"),
+        _ => {
+            let shares: Vec<_> =
+                explanation.split.iter().map(|(region, percent)| format!("{region} {percent} %")).collect();
+            println!("chosen  by the native table's weights: {}", shares.join(", "));
+        }
     }
     println!("reason  {}, by the rule {}", explanation.reason, explanation.rule);
     let native = explanation.native.as_deref();

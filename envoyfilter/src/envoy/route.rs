@@ -130,14 +130,37 @@ pub enum StringMatch {
 /// `RouteAction`.
 #[derive(Clone, Debug, Serialize)]
 pub struct RouteAction {
-    /// The plan's cluster.
-    pub cluster: String,
+    /// Where the request goes.
+    #[serde(flatten)]
+    pub target: ClusterSpecifier,
     /// The whole request, retries included, ends by then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
     /// What is tried again, and how.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_policy: Option<RetryPolicy>,
+}
+
+/// The `cluster_specifier` of a [`RouteAction`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClusterSpecifier {
+    /// One cluster.
+    Cluster(String),
+    /// Several, by weight.
+    WeightedClusters {
+        /// The clusters with their weights.
+        clusters: Vec<ClusterWeight>,
+    },
+}
+
+/// `WeightedCluster.ClusterWeight`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ClusterWeight {
+    /// The cluster.
+    pub name: String,
+    /// Its share of the sum of all weights.
+    pub weight: u32,
 }
 
 /// `RetryPolicy`.

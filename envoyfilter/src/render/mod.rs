@@ -32,7 +32,7 @@ pub fn gateway(policy: &str, site: &Site) -> Result<Bootstrap> {
 /// What a site tells about where its Envoy runs.
 #[must_use]
 pub fn hints(site: &Site) -> LocalHints<'_> {
-    LocalHints { cluster_id: Some(&site.node.cluster), locality_region: site.node.region.as_deref() }
+    LocalHints { cluster_id: Some(&site.node.cluster), locality_region: site.node.region.as_deref(), namespace: None }
 }
 
 /// Renders a whole static Envoy from a policy file that was compiled with [`hints`] of the same site.

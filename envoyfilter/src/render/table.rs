@@ -7,8 +7,8 @@
 
 use super::ROUTE_HEADER;
 use crate::envoy::{
-    Duration, HeaderMatcher, RetryHostPredicate, RetryPolicy, RetryPriority, Route, RouteAction, RouteMatch,
-    VirtualHost,
+    ClusterSpecifier, ClusterWeight, Duration, HeaderMatcher, RetryHostPredicate, RetryPolicy, RetryPriority, Route,
+    RouteAction, RouteMatch, VirtualHost,
 };
 use meridian_core::{Plan, Policy, RegionId, Rescue, Rule, Service, Table};
 use std::collections::BTreeSet;
@@ -78,7 +78,7 @@ impl RuleRoutes<'_> {
     fn routes(&self) -> Vec<Route> {
         let (policy, rule, name) = (self.policy, self.rule, &self.rule.name);
         let header = policy.region_header();
-        let home = Plan { scope: rule.scope_for(rule.home()), first: rule.home() };
+        let home = self.home();
         let full = policy.table() == Table::Full;
 
         let mut neither = vec![HeaderMatcher::absent(ROUTE_HEADER)];
@@ -86,23 +86,41 @@ impl RuleRoutes<'_> {
             neither.push(HeaderMatcher::absent(header));
         }
         let mut routes = Vec::new();
-        routes.extend(self.route(format!("{name}/local"), neither, home));
+        routes.extend(self.route(format!("{name}/local"), neither, home.clone()));
         for (spelling, region) in spellings(policy, rule) {
             let matchers =
                 vec![HeaderMatcher::absent(ROUTE_HEADER), HeaderMatcher::exact_ignoring_case(header, spelling)];
             let plan = Plan { scope: rule.scope_for(region), first: region };
-            routes.extend(self.route(format!("{name}/asked/{spelling}"), matchers, plan));
+            routes.extend(self.route(format!("{name}/asked/{spelling}"), matchers, self.target(plan)));
         }
         for plan in rule_plans(policy, rule) {
             let Some(plan_name) = policy.plan_name(plan) else { continue };
             let matchers = vec![HeaderMatcher::exact(ROUTE_HEADER, plan_name)];
-            routes.extend(self.route(format!("{name}/plan/{plan_name}"), matchers, plan));
+            routes.extend(self.route(format!("{name}/plan/{plan_name}"), matchers, self.target(plan)));
         }
         routes.extend(self.route(format!("{name}/local/else"), Vec::new(), home));
         routes
     }
 
-    fn route(&self, name: String, mut headers: Vec<HeaderMatcher>, plan: Plan) -> Option<Route> {
+    /// Where requests go that ask for no region: home, or shared out.
+    fn home(&self) -> Option<ClusterSpecifier> {
+        let plan = |region| Plan { scope: self.rule.scope_for(region), first: region };
+        let Some(split) = self.rule.split() else { return self.target(plan(self.rule.home())) };
+        let share = |(region, percent): &(RegionId, u8)| {
+            Some(ClusterWeight { name: self.cluster(plan(*region))?, weight: u32::from(*percent) })
+        };
+        Some(ClusterSpecifier::WeightedClusters { clusters: split.shares().iter().map(share).collect::<Option<_>>()? })
+    }
+
+    fn target(&self, plan: Plan) -> Option<ClusterSpecifier> {
+        self.cluster(plan).map(ClusterSpecifier::Cluster)
+    }
+
+    fn cluster(&self, plan: Plan) -> Option<String> {
+        Some(self.service.destination.cluster(self.policy.plan_name(plan)?))
+    }
+
+    fn route(&self, name: String, mut headers: Vec<HeaderMatcher>, target: Option<ClusterSpecifier>) -> Option<Route> {
         let rule = self.rule;
         match rule.matches.methods.as_slice() {
             [] => {}
@@ -117,7 +135,7 @@ impl RuleRoutes<'_> {
             name,
             matcher: RouteMatch { prefix: prefix.to_owned(), headers },
             route: RouteAction {
-                cluster: self.service.destination.cluster(self.policy.plan_name(plan)?),
+                target: target?,
                 timeout: Some(Duration(rule.timeout)),
                 retry_policy: rule.rescue.as_ref().map(rescue),
             },

@@ -43,7 +43,7 @@ fn manager(bootstrap: &Value) -> &Value {
 }
 
 fn routes(bootstrap: &Value) -> Vec<(String, String)> {
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let list = manager(bootstrap)["route_config"]["virtual_hosts"][0]["routes"].as_array().unwrap();
     list.iter().map(|route| (text(&route["name"]), text(&route["route"]["cluster"]))).collect()
 }
@@ -115,6 +115,18 @@ fn every_route_ends_in_time_and_rescues_only_what_the_rule_allows() {
     assert_eq!((&policy["num_retries"], &policy["per_try_timeout"]), (&json!(2), &json!("1s")));
     assert_eq!(policy["retriable_request_headers"][0]["string_match"]["safe_regex"]["regex"], "GET|HEAD");
     assert!(routes.last().unwrap()["route"].get("retry_policy").is_none(), "the implied rule rescues nothing");
+}
+
+#[test]
+fn shares_become_weights_over_plans() {
+    let shared = POLICY.replace("fence: eu, timeout", "fence: eu, distribute: {eu-1: 60, eu-2: 40}, timeout");
+    let bootstrap = rendered(&shared);
+    let route = &manager(&bootstrap)["route_config"]["virtual_hosts"][0]["routes"][0]["route"];
+    let expected = json!([
+        {"name": "outbound|80|prefer-eu-1-in-eu|page.local", "weight": 60},
+        {"name": "outbound|80|prefer-eu-2-in-eu|page.local", "weight": 40},
+    ]);
+    assert_eq!(route["weighted_clusters"]["clusters"], expected);
 }
 
 #[test]

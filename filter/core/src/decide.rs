@@ -21,9 +21,9 @@ pub struct Decision {
     pub rule: RuleId,
     /// What the request asked for.
     pub asked: Asked,
-    /// Where it should go when all is well.
+    /// Where it should go when all is well; of a [`Verdict::Split`], where it might.
     pub want: RegionId,
-    /// Where the native table sends it; `None` where that depends on Envoy's version.
+    /// Where the native table sends it; `None` where that is not one plan ([`native_plan`]).
     pub native: Option<Plan>,
     /// Where it goes.
     pub verdict: Verdict,
@@ -36,6 +36,11 @@ pub enum Verdict {
     Route {
         /// The plan.
         plan: Plan,
+        /// Why.
+        reason: Reason,
+    },
+    /// To one of the regions of the rule's `distribute`, by the native table's own weights.
+    Split {
         /// Why.
         reason: Reason,
     },
@@ -55,6 +60,8 @@ pub enum Reason {
     Asked,
     /// No region was asked for: the local one, or the first of the scope.
     Local,
+    /// No region was asked for: one of the rule's `distribute`.
+    Weighted,
     /// The wanted region is ejected; this is the next in order.
     Failover,
     /// The wanted region is half-open and this request tries it.
@@ -74,6 +81,7 @@ impl Reason {
         match self {
             Self::Asked => "asked",
             Self::Local => "local",
+            Self::Weighted => "weighted",
             Self::Failover => "failover",
             Self::HalfOpen => "half_open",
             Self::Exhausted => "exhausted",
@@ -89,16 +97,16 @@ impl Decision {
     pub fn write(&self) -> Option<Plan> {
         match self.verdict {
             Verdict::Route { plan, .. } if self.native != Some(plan) => Some(plan),
-            Verdict::Route { .. } | Verdict::Refuse { .. } => None,
+            Verdict::Route { .. } | Verdict::Split { .. } | Verdict::Refuse { .. } => None,
         }
     }
 
-    /// The chosen region, if there is one.
+    /// The chosen region, if one was chosen here.
     #[must_use]
     pub fn chosen(&self) -> Option<RegionId> {
         match self.verdict {
             Verdict::Route { plan, .. } => Some(plan.first),
-            Verdict::Refuse { .. } => None,
+            Verdict::Split { .. } | Verdict::Refuse { .. } => None,
         }
     }
 
@@ -106,7 +114,7 @@ impl Decision {
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self.verdict {
-            Verdict::Route { reason, .. } | Verdict::Refuse { reason, .. } => reason,
+            Verdict::Route { reason, .. } | Verdict::Split { reason } | Verdict::Refuse { reason, .. } => reason,
         }
     }
 
@@ -117,14 +125,20 @@ impl Decision {
             Verdict::Route { plan, reason: Reason::HalfOpen } => {
                 Some(CellKey { service: self.service, region: plan.first })
             }
-            Verdict::Route { .. } | Verdict::Refuse { .. } => None,
+            Verdict::Route { .. } | Verdict::Split { .. } | Verdict::Refuse { .. } => None,
         }
     }
 }
 
-/// Decides. `None`: the policy has nothing to say about this host, and Envoy does what it would have done.
+/// Decides, with a random number for rules that share requests out. `None`: the policy has nothing to say about this host, and Envoy does what it would have done.
 #[must_use]
-pub fn decide(policy: &Policy, health: &Health, request: &RequestFacts<'_>, now: Timestamp) -> Option<Decision> {
+pub fn decide(
+    policy: &Policy,
+    health: &Health,
+    request: &RequestFacts<'_>,
+    now: Timestamp,
+    random: u32,
+) -> Option<Decision> {
     let host = policy.virtual_host(request.authority())?;
     let (rule_id, rule) = host
         .rules
@@ -134,10 +148,15 @@ pub fn decide(policy: &Policy, health: &Health, request: &RequestFacts<'_>, now:
 
     let lines = request.header(policy.region_header());
     let asked = policy.asked(lines);
-    let (want, wish) = want(policy, rule, asked);
+    let (want, wish) = want(policy, rule, asked, random);
     let verdict = match wish {
         Reason::UnknownRegion if rule.on_unknown_region == OnUnknownRegion::Reject => {
             Verdict::Refuse { status: 400, reason: wish }
+        }
+        Reason::Weighted | Reason::UnknownRegion | Reason::Fenced
+            if split_is_usable(policy, health, host.service, rule, now) =>
+        {
+            Verdict::Split { reason: wish }
         }
         _ => choose(policy, health, host.service, rule, want, wish, now)?,
     };
@@ -146,13 +165,25 @@ pub fn decide(policy: &Policy, health: &Health, request: &RequestFacts<'_>, now:
 }
 
 /// Where the request should go when all is well, and why.
-fn want(policy: &Policy, rule: &Rule, asked: Asked) -> (RegionId, Reason) {
+fn want(policy: &Policy, rule: &Rule, asked: Asked, random: u32) -> (RegionId, Reason) {
+    let picked = rule.split().and_then(|split| split.pick(random));
+    let home = picked.unwrap_or_else(|| rule.home());
     match asked {
         Asked::Region(region) if is_inside(policy, rule, region) => (region, Reason::Asked),
-        Asked::Region(_) => (rule.home(), Reason::Fenced),
-        Asked::Unknown => (rule.home(), Reason::UnknownRegion),
-        Asked::Nothing => (rule.home(), Reason::Local),
+        Asked::Region(_) => (home, Reason::Fenced),
+        Asked::Unknown => (home, Reason::UnknownRegion),
+        Asked::Nothing if picked.is_some() => (home, Reason::Weighted),
+        Asked::Nothing => (home, Reason::Local),
     }
+}
+
+/// Whether the native weights are right as they stand: every region that has a share may be used.
+fn split_is_usable(policy: &Policy, health: &Health, service: ServiceId, rule: &Rule, now: Timestamp) -> bool {
+    let usable = |region| {
+        let key = CellKey { service, region };
+        health.availability(key, now, policy.outlier_detection()) == Availability::Usable
+    };
+    rule.split().is_some_and(|split| split.shares().iter().all(|(region, _)| usable(*region)))
 }
 
 fn choose(

@@ -1,8 +1,7 @@
 //! Which virtual host a request belongs to, chosen as Envoy chooses it.
 //!
 //! Envoy looks for the exact host first, then for the longest `*.suffix`, then for `*` (`RouteMatcher::findVirtualHost`,
-//! `source/common/router/config_impl.cc`). The same order here, and the port cut off, because the rendered tables list every host with
-//! and without one.
+//! `source/common/router/config_impl.cc`). The same order here, and the port cut off, because the rendered tables ignore it.
 
 use crate::ascii::AsciiMap;
 
@@ -95,14 +94,12 @@ impl HostTable {
     }
 }
 
-/// The authority without `:port`; an IPv6 literal keeps its brackets.
+/// The authority without `:port`, as Envoy cuts it off (`HeaderUtility::getPortStart`): from the last colon, whatever follows, but not
+/// inside the brackets of an IPv6 literal. A client that sends what is no port must not get another decision than the native table's.
 fn without_port(authority: &[u8]) -> &[u8] {
-    let digits = authority.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    let Some(colon) = authority.len().checked_sub(digits + 1) else { return authority };
-    match authority.get(colon) {
-        Some(b':') if digits > 0 => authority.get(..colon).unwrap_or(authority),
-        _ => authority,
-    }
+    let last = authority.iter().rposition(|byte| matches!(byte, b':' | b']'));
+    let colon = last.filter(|at| authority.get(*at) == Some(&b':'));
+    colon.and_then(|at| authority.get(..at)).unwrap_or(authority)
 }
 
 #[cfg(test)]
@@ -134,6 +131,13 @@ mod tests {
     #[test]
     fn the_port_does_not_count() {
         assert_eq!(table(&["a.example.com"]).find(b"A.Example.com:8080"), Some(0));
+    }
+
+    #[test]
+    fn what_stands_where_a_port_would_does_not_count_either() {
+        assert_eq!(without_port(b"a.example.com:"), b"a.example.com");
+        assert_eq!(without_port(b"a.example.com:x1"), b"a.example.com");
+        assert_eq!(without_port(b":"), b"");
     }
 
     #[test]

@@ -11,20 +11,24 @@ use crate::policy::{Asked, Policy, Table};
 use crate::request::Lines;
 use crate::rule::Rule;
 
-/// The plan the native table chooses; `None` where Envoy versions differ and nothing may be left to it.
+/// The plan the native table chooses; `None` where it is not one plan: where the rule shares requests out, or where Envoy versions
+/// differ and nothing may be left to the table.
 ///
 /// A header in several lines is matched as one joined value up to Envoy 1.38 and line by line from 1.39 on.
 #[must_use]
 pub fn native_plan(policy: &Policy, rule: &Rule, lines: Lines<'_>) -> Option<Plan> {
-    let home = Plan { scope: rule.scope_for(rule.home()), first: rule.home() };
+    let home = match rule.split() {
+        Some(_) => None,
+        None => Some(Plan { scope: rule.scope_for(rule.home()), first: rule.home() }),
+    };
     match (policy.table(), lines) {
-        (Table::Plans, _) | (Table::Full, Lines::None) => Some(home),
+        (Table::Plans, _) | (Table::Full, Lines::None) => home,
         (Table::Full, Lines::Several) => None,
         (Table::Full, Lines::One(_)) => match policy.asked(lines) {
             Asked::Region(region) if is_inside(policy, rule, region) => {
                 Some(Plan { scope: rule.scope_for(region), first: region })
             }
-            Asked::Region(_) | Asked::Unknown | Asked::Nothing => Some(home),
+            Asked::Region(_) | Asked::Unknown | Asked::Nothing => home,
         },
     }
 }

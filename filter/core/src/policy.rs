@@ -35,6 +35,8 @@ pub struct Policy {
 pub enum Role {
     /// An edge proxy: it decides.
     Gateway,
+    /// A sidecar's calls: it decides for the names of the service registry as well.
+    Outbound,
     /// A sidecar's answers: it only tags.
     Inbound,
 }

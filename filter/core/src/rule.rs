@@ -19,6 +19,8 @@ pub struct Rule {
     pub(crate) home: RegionId,
     /// Scopes of wanted regions whose failover is restricted or ordered otherwise; sorted by region.
     pub(crate) restricted: Box<[(RegionId, ScopeId)]>,
+    /// How requests that ask for no region are shared out, instead of all going home.
+    pub(crate) split: Option<Split>,
     /// The whole request ends by then.
     pub timeout: Duration,
     /// What Envoy tries again by itself; `None`: nothing beyond the user's own retries.
@@ -43,6 +45,12 @@ impl Rule {
         self.home
     }
 
+    /// How requests that ask for no region are shared out; `None`: they all go home.
+    #[must_use]
+    pub fn split(&self) -> Option<&Split> {
+        self.split.as_ref()
+    }
+
     /// The scope of a request whose wanted region has no failover of its own.
     #[must_use]
     pub fn scope(&self) -> ScopeId {
@@ -52,6 +60,41 @@ impl Rule {
     /// Every scope a request under this rule can end up in, each once.
     pub fn scopes(&self) -> impl Iterator<Item = ScopeId> + '_ {
         std::iter::once(self.scope).chain(self.restricted.iter().map(|(_, scope)| *scope))
+    }
+}
+
+/// `distribute`: shares of requests by region, as the native table's weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    shares: Box<[(RegionId, u8)]>,
+}
+
+impl Split {
+    /// Shares in percent; `None` unless they are above 0 and add up to 100.
+    #[must_use]
+    pub fn new(shares: Vec<(RegionId, u8)>) -> Option<Self> {
+        let whole: u32 = shares.iter().map(|(_, percent)| u32::from(*percent)).sum();
+        let valid = whole == 100 && shares.iter().all(|(_, percent)| *percent > 0);
+        valid.then(|| Self { shares: shares.into() })
+    }
+
+    /// Each region with its share in percent.
+    #[must_use]
+    pub fn shares(&self) -> &[(RegionId, u8)] {
+        &self.shares
+    }
+
+    /// The region that a random number falls to; every number is as likely as any other.
+    #[must_use]
+    pub fn pick(&self, random: u32) -> Option<RegionId> {
+        let mut left = random % 100;
+        for (region, percent) in &self.shares {
+            match left.checked_sub(u32::from(*percent)) {
+                Some(rest) => left = rest,
+                None => return Some(*region),
+            }
+        }
+        None
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn with_rules(rules: Value) -> Value {
 
 /// Compiles a document for an Envoy in cluster `east`, or fails the test with every problem.
 pub(crate) fn policy(document: &Value) -> Policy {
-    let hints = LocalHints { cluster_id: Some("east"), locality_region: None };
+    let hints = LocalHints { cluster_id: Some("east"), ..LocalHints::default() };
     match compile(document, UnknownKeys::Refuse, &hints) {
         Ok((policy, _)) => policy,
         Err(problems) => panic!("{problems:#?}"),
@@ -67,7 +67,7 @@ pub(crate) fn get<'a>(headers: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)>
 
 /// Decides for these header lines.
 pub(crate) fn decided(policy: &Policy, health: &Health, headers: &[(&str, &str)]) -> Decision {
-    decide(policy, health, &RequestFacts::new(&headers.to_vec()), NOW).unwrap()
+    decide(policy, health, &RequestFacts::new(&headers.to_vec()), NOW, 0).unwrap()
 }
 
 /// Health with these regions ejected for the page for another 12 s.

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::time::Duration as StdDuration;
 
 use meridian::envoy::{
-    Admin, Bootstrap, Duration, HeaderValueOption, HttpConnectionManager, HttpFilter, LbEndpoint, Listener,
-    LocalityLbEndpoints, OutlierDetection, RetryHostPredicate, RetryPolicy, Route, RouteAction, RouteConfiguration,
-    RouteMatch, StaticResources, VirtualHost,
+    Admin, Bootstrap, ClusterSpecifier, Duration, HeaderValueOption, HttpConnectionManager, HttpFilter, LbEndpoint,
+    Listener, LocalityLbEndpoints, OutlierDetection, RetryHostPredicate, RetryPolicy, Route, RouteAction,
+    RouteConfiguration, RouteMatch, StaticResources, VirtualHost,
 };
 use meridian::render;
 use serde_json::{Value, json};
@@ -127,7 +127,11 @@ fn host_name(service: Service) -> String {
 
 fn route(cluster: &str, retry_policy: Option<RetryPolicy>) -> Route {
     // Istio sets no timeout of its own here either: the caller at the edge decides how long is too long.
-    let action = RouteAction { cluster: cluster.to_owned(), timeout: Some(Duration(StdDuration::ZERO)), retry_policy };
+    let action = RouteAction {
+        target: ClusterSpecifier::Cluster(cluster.to_owned()),
+        timeout: Some(Duration(StdDuration::ZERO)),
+        retry_policy,
+    };
     Route {
         name: "default".to_owned(),
         matcher: RouteMatch { prefix: "/".to_owned(), headers: Vec::new() },
@@ -191,7 +195,7 @@ mod tests {
         let mesh = Layout::new(&ClusterSpec::pair(), &Workload::bookinfo(), &subnet).unwrap();
         for cluster in &mesh.clusters {
             let sidecar = Sidecar { mesh: &mesh, cluster, pod: &cluster.pods[0], tag: Tag::Filter, module: None };
-            let hints = LocalHints { cluster_id: Some(&cluster.spec.name), locality_region: None };
+            let hints = LocalHints { cluster_id: Some(&cluster.spec.name), ..LocalHints::default() };
             let (policy, warnings) = compile(&sidecar.policy(), UnknownKeys::Refuse, &hints).unwrap();
             assert_eq!((policy.role(), warnings.len()), (Role::Inbound, 0));
         }

@@ -33,9 +33,18 @@ pub(super) struct Applies {
     pub(super) hosts: Vec<HostPattern>,
 }
 
+/// A service by the names of the registry.
+struct MeshHost {
+    service: ServiceId,
+    full: HostPattern,
+    short: Vec<HostPattern>,
+}
+
 /// What needs no names.
 pub(super) struct Settings {
     pub(super) role: Role,
+    /// The Kubernetes namespace this Envoy runs in, where a service's first label is name enough.
+    pub(super) namespace: Option<String>,
     pub(super) table: Table,
     pub(super) local: Option<RegionId>,
     pub(super) region_header: String,
@@ -53,7 +62,11 @@ impl Builder {
 
     /// The region a node names.
     pub(super) fn region(&self, node: &Node<'_>) -> Option<RegionId> {
-        let name = node.text()?;
+        self.region_of(node, node.text()?)
+    }
+
+    /// The region with this name, which stands at a node.
+    pub(super) fn region_of(&self, node: &Node<'_>, name: &str) -> Option<RegionId> {
         self.known(node, name, "region", self.by_name.get(name), self.by_name.keys())
     }
 
@@ -96,12 +109,19 @@ impl Builder {
 
     pub(super) fn finish(self, root: &Object<'_>, settings: Settings) -> Option<Policy> {
         self.check_plan_names(root);
-        let virtual_hosts = self.virtual_hosts();
+        let mesh_hosts = self.mesh_hosts(&settings);
+        let virtual_hosts = self.virtual_hosts(&mesh_hosts);
         if virtual_hosts.len() > usize::from(u16::MAX) {
             root.error("services", "more than 65,535 hosts".to_owned(), "fewer hosts, or wildcards");
             return None;
         }
-        let hosts = HostTable::new(virtual_hosts.iter().map(|host| &host.pattern).zip(0..));
+        let own = virtual_hosts.iter().map(|host| &host.pattern).zip(0..);
+        let short = mesh_hosts.iter().filter_map(|host| {
+            let index = virtual_hosts.iter().position(|at| at.pattern == host.full)?;
+            u16::try_from(index).ok().map(|index| (host, index))
+        });
+        let short = short.flat_map(|(host, index)| host.short.iter().map(move |pattern| (pattern, index)));
+        let hosts = HostTable::new(own.chain(short));
         Some(Policy {
             role: settings.role,
             table: settings.table,
@@ -121,10 +141,13 @@ impl Builder {
 
     /// A host of a rule that is narrower than its service's becomes a virtual host of its own, so that every virtual host has one list
     /// of rules. Exact before wildcards changes nothing for lookups; it keeps rendered tables in a stable order.
-    fn virtual_hosts(&self) -> Vec<VirtualHost> {
+    fn virtual_hosts(&self, mesh_hosts: &[MeshHost]) -> Vec<VirtualHost> {
         let mut patterns: BTreeMap<&HostPattern, ServiceId> = BTreeMap::new();
         for (pattern, service) in &self.hosts {
             patterns.entry(pattern).or_insert(*service);
+        }
+        for host in mesh_hosts {
+            patterns.entry(&host.full).or_insert(host.service);
         }
         for pattern in self.applies.iter().flat_map(|applies| &applies.hosts) {
             if let Some(service) = self.service_covering(pattern) {
@@ -150,6 +173,32 @@ impl Builder {
             VirtualHost { pattern: pattern.clone(), service, rules }
         };
         patterns.into_iter().map(host).collect()
+    }
+
+    /// The names a sidecar's own application calls each service by: those of the registry, as istiod lists them in its virtual hosts.
+    fn mesh_hosts(&self, settings: &Settings) -> Vec<MeshHost> {
+        if settings.role != Role::Outbound {
+            return Vec::new();
+        }
+        let host = |(index, service): (usize, &Service)| {
+            let full = &service.destination.host;
+            let mut short = Vec::new();
+            if let Some(name) = full.strip_suffix(".svc.cluster.local") {
+                short.push(format!("{name}.svc"));
+                short.push(name.to_owned());
+                if let Some((first, namespace)) = name.split_once('.')
+                    && settings.namespace.as_deref() == Some(namespace)
+                {
+                    short.push(first.to_owned());
+                }
+            }
+            Some(MeshHost {
+                service: ServiceId::at(index)?,
+                full: HostPattern::Exact(full.clone()),
+                short: short.into_iter().map(HostPattern::Exact).collect(),
+            })
+        };
+        self.services.iter().enumerate().filter_map(host).collect()
     }
 
     /// The service whose most specific host pattern covers `pattern`.

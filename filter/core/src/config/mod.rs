@@ -41,6 +41,8 @@ pub struct LocalHints<'a> {
     pub cluster_id: Option<&'a str>,
     /// The node locality's region.
     pub locality_region: Option<&'a str>,
+    /// The node metadata's `NAMESPACE`: for a sidecar, the one where a service's first label is name enough.
+    pub namespace: Option<&'a str>,
 }
 
 const TOP: &[&str] = &[
@@ -59,6 +61,7 @@ const TOP: &[&str] = &[
     "tag",
     "critical",
 ];
+const ROLES: &[(&str, Role)] = &[("gateway", Role::Gateway), ("outbound", Role::Outbound), ("inbound", Role::Inbound)];
 const LATER: &[&str] = &["activeHealthCheck", "drills", "shadow", "explain", "verify", "headers"];
 
 /// Compiles a document. The policy is there exactly if no problem is an error.
@@ -95,9 +98,7 @@ fn build(reader: &Reader, document: &Value, hints: &LocalHints<'_>) -> Option<Po
     for item in root.get("critical").and_then(|node| node.list()).unwrap_or_default() {
         let _ = item.text();
     }
-    let role = root
-        .required("role")
-        .and_then(|node| node.choice(&[("gateway", Role::Gateway), ("inbound", Role::Inbound)], &["outbound"]));
+    let role = root.required("role").and_then(|node| node.choice(ROLES, &[]));
     let table = root.get("table").and_then(|node| node.choice(&[("full", Table::Full), ("plans", Table::Plans)], &[]));
     if let Some(stage) = root.get("stage") {
         let _: Option<()> = stage.choice(&[("enforce", ())], &["observe", "native"]);
@@ -125,6 +126,7 @@ fn build(reader: &Reader, document: &Value, hints: &LocalHints<'_>) -> Option<Po
         &root,
         builder::Settings {
             role: role?,
+            namespace: hints.namespace.map(str::to_owned),
             table: table.unwrap_or_default(),
             local,
             region_header: header?,

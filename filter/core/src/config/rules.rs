@@ -5,13 +5,14 @@ use super::reader::{Node, Object};
 use super::services;
 use crate::ids::{RegionId, ScopeId};
 use crate::plan::{Scope, ScopeName};
-use crate::rule::{HeaderMatch, Method, OnUnknownRegion, Rescue, Rule, RuleMatch, WhenExhausted};
+use crate::rule::{HeaderMatch, Method, OnUnknownRegion, Rescue, Rule, RuleMatch, Split, WhenExhausted};
 use std::time::Duration;
 
 /// Every rendered route has a timeout: a frozen region must end. Istio's is off, Envoy's is this.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
 
-const KNOWN: &[&str] = &["name", "match", "fence", "failover", "timeout", "rescue", "onUnknownRegion", "whenExhausted"];
+const KNOWN: &[&str] =
+    &["name", "match", "fence", "failover", "distribute", "timeout", "rescue", "onUnknownRegion", "whenExhausted"];
 
 /// Reads `rules` and appends the implied last one.
 pub(super) fn read(root: &Object<'_>, builder: &mut Builder, local: Option<RegionId>) {
@@ -30,6 +31,7 @@ pub(super) fn read(root: &Object<'_>, builder: &mut Builder, local: Option<Regio
         scope: all,
         home,
         restricted: Box::default(),
+        split: None,
         timeout: DEFAULT_TIMEOUT,
         rescue: None,
         on_unknown_region: OnUnknownRegion::default(),
@@ -45,7 +47,7 @@ fn home(builder: &Builder, scope: ScopeId, local: Option<RegionId>) -> Option<Re
 }
 
 fn rule(item: &Node<'_>, builder: &mut Builder, all: ScopeId, local: Option<RegionId>) -> Option<(Rule, Applies)> {
-    let object = item.object(KNOWN, &["distribute"])?;
+    let object = item.object(KNOWN, &[])?;
     let name = name(&object, builder);
     let fence = object.get("fence");
     let fenced = fence.is_some();
@@ -61,6 +63,10 @@ fn rule(item: &Node<'_>, builder: &mut Builder, all: ScopeId, local: Option<Regi
     let restricted = match (object.get("failover"), scope) {
         (Some(node), Some(scope)) => failover(&node, builder, scope, &rule_name),
         _ => Vec::new(),
+    };
+    let split = match (object.get("distribute"), scope) {
+        (Some(node), Some(scope)) => distribute(&node, builder, scope),
+        _ => None,
     };
     let timeout = object.get("timeout").map_or(Some(DEFAULT_TIMEOUT), |node| node.duration());
     let rescue = object.get("rescue").map(|node| rescue(&node));
@@ -78,6 +84,7 @@ fn rule(item: &Node<'_>, builder: &mut Builder, all: ScopeId, local: Option<Regi
         scope,
         home: home(builder, scope, local)?,
         restricted: restricted.into(),
+        split,
         timeout: timeout?,
         rescue: rescue.flatten(),
         on_unknown_region: on_unknown_region.unwrap_or_default(),
@@ -169,6 +176,27 @@ fn rescue(node: &Node<'_>) -> Option<Rescue> {
         None => methods.extend(["GET", "HEAD"].into_iter().filter_map(Method::parse)),
     }
     Some(Rescue { attempts: attempts?, per_try_timeout: per_try?, methods })
+}
+
+/// Shares of requests by region, in percent.
+fn distribute(node: &Node<'_>, builder: &Builder, scope: ScopeId) -> Option<Split> {
+    let mut shares = Vec::new();
+    let mut whole = 0;
+    for (name, share) in node.names()?.entries() {
+        let percent = share.integer(1, 100)?;
+        whole += percent;
+        let region = builder.region_of(&share, name)?;
+        if !builder.scopes.get(scope.index())?.contains(region) {
+            share.error_with("is outside the fence of this rule", "a region of the fence");
+            return None;
+        }
+        shares.push((region, u8::try_from(percent).ok()?));
+    }
+    let split = Split::new(shares);
+    if split.is_none() {
+        node.error_with(format!("adds up to {whole}"), "shares in percent that add up to 100");
+    }
+    split
 }
 
 /// A wanted region whose failover is restricted or ordered otherwise gets a scope of its own.

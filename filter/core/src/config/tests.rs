@@ -48,14 +48,12 @@ fn what_the_design_knows_and_this_version_does_not_is_refused_everywhere() {
         ("/shadow", json!({"rules": []})),
         ("/activeHealthCheck", json!({})),
         ("/stage", json!("observe")),
-        ("/role", json!("outbound")),
         ("/tag", json!({"public": false})),
         ("/outlierDetection", json!({"stallTimeout": "5s"})),
         ("/warmup", json!({"duration": "60s"})),
         ("/explain", json!({"keySha256": ""})),
         ("/verify", json!({"onMismatch": "count"})),
         ("/headers", json!({})),
-        ("/rules", json!([{"name": "a", "distribute": {"us-east-1": 100}}])),
         ("/rules", json!([{"name": "a", "match": {"claims": []}}])),
     ] {
         let document = changed(pointer, value);
@@ -94,6 +92,14 @@ fn a_client_may_not_choose_its_fence_by_header() {
 #[test]
 fn a_header_the_mesh_strips_is_no_header_to_route_by() {
     assert!(problem(&changed("/regionHeader", json!("X-Region-Route"))).contains("the mesh's own"));
+}
+
+#[test]
+fn shares_add_up_to_a_hundred_inside_the_fence() {
+    let shared = |shares: Value| with_rules(json!([{"name": "a", "fence": "eu", "distribute": shares}]));
+    assert!(problems(&shared(json!({"eu-west-1": 60, "eu-central-1": 40}))).is_empty());
+    assert!(problem(&shared(json!({"eu-west-1": 60, "eu-central-1": 30}))).contains("adds up to 90"));
+    assert!(problem(&shared(json!({"eu-west-1": 60, "us-east-1": 40}))).contains("is outside the fence"));
 }
 
 #[test]
@@ -151,7 +157,7 @@ fn durations_have_one_unit_and_are_exact_to_the_millisecond() {
 #[test]
 fn the_local_region_is_the_documents_else_the_clusters_else_the_localitys() {
     let local = |document: &Value, cluster_id, locality_region| {
-        let hints = LocalHints { cluster_id, locality_region };
+        let hints = LocalHints { cluster_id, locality_region, ..LocalHints::default() };
         let policy = compile(document, UnknownKeys::Refuse, &hints).unwrap().0;
         policy.local().map(|region| policy.region_name(region).to_owned())
     };

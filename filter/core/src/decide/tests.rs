@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::{LocalHints, UnknownKeys, compile};
 #[cfg(target_arch = "wasm32")]
 use crate::testing::test;
 use crate::testing::{NOW, decided, document, ejected, get, policy, with_rules};
@@ -142,7 +143,48 @@ fn a_rule_for_a_narrower_host_applies_there_alone() {
 fn a_host_that_is_not_the_policys_is_left_alone() {
     let policy = policy(&document());
     let headers = vec![(":authority", "other.example.com"), (":path", "/"), (":method", "GET")];
-    assert_eq!(decide(&policy, &Health::default(), &RequestFacts::new(&headers), NOW), None);
+    assert_eq!(decide(&policy, &Health::default(), &RequestFacts::new(&headers), NOW, 0), None);
+}
+
+#[test]
+fn a_rule_may_share_out_what_asks_for_no_region() {
+    let rules = json!([{"name": "shared", "distribute": {"us-east-1": 70, "eu-west-1": 30}}]);
+    let policy = policy(&with_rules(rules));
+    let decide = |health: &Health, headers: &[(&str, &str)], random| {
+        decide(&policy, health, &RequestFacts::new(&get(headers)), NOW, random).unwrap()
+    };
+    let calm = Health::default();
+    assert_eq!(decide(&calm, &[], 0).verdict, Verdict::Split { reason: Reason::Weighted });
+    assert_eq!(decide(&calm, &[], 0).write(), None, "the native weights do it");
+    assert_eq!(decide(&calm, &[("region", "eu-central-1")], 0).reason(), Reason::Asked);
+
+    let health = ejected(&policy, &["eu-west-1"]);
+    let chosen = |random| policy.region_name(decide(&health, &[], random).chosen().unwrap());
+    assert_eq!((chosen(0), chosen(99)), ("us-east-1", "us-east-1"), "its share goes to the next in order");
+    assert!(decide(&health, &[], 0).write().is_some(), "the native weights would still send to the lost region");
+}
+
+#[test]
+fn shares_fall_as_they_are_written() {
+    let rules = json!([{"name": "shared", "distribute": {"us-east-1": 70, "eu-west-1": 30}}]);
+    let policy = policy(&with_rules(rules));
+    let rule = policy.rule(policy.rule_named(b"shared").unwrap()).unwrap();
+    let east = policy.region_named("us-east-1");
+    let fell = (0..100).filter(|random| rule.split().unwrap().pick(*random) == east).count();
+    assert_eq!(fell, 70);
+}
+
+#[test]
+fn a_sidecar_knows_a_service_by_its_names_in_the_registry() {
+    let mut document = with_rules(json!([{"name": "residents", "match": {"services": ["page"]}, "fence": "eu"}]));
+    document["role"] = json!("outbound");
+    let hints = LocalHints { namespace: Some("default"), ..LocalHints::default() };
+    let (policy, _) = compile(&document, UnknownKeys::Refuse, &hints).unwrap();
+    for host in ["page", "page.default", "page.default.svc", "page.default.svc.cluster.local:80", "page.example.com"] {
+        let headers = [(":method", "GET"), (":authority", host), (":path", "/")];
+        let decision = decided(&policy, &Health::default(), &headers);
+        assert_eq!(policy.rule(decision.rule).unwrap().name, "residents", "{host}");
+    }
 }
 
 #[test]
@@ -232,7 +274,7 @@ mod properties {
         let mut lines: Vec<(&[u8], &[u8])> =
             vec![(b":method", b"GET"), (b":authority", b"page.example.com"), (b":path", b"/")];
         lines.extend(wish.iter().map(|value| (b"region".as_slice(), value.as_slice())));
-        decide(policy, health, &RequestFacts::new(&lines), NOW).unwrap()
+        decide(policy, health, &RequestFacts::new(&lines), NOW, 0).unwrap()
     }
 
     proptest! {
