@@ -10,6 +10,8 @@ pub struct RouteConfiguration {
     pub name: String,
     /// One per set of hosts; Envoy finds it by hash, so more of them cost nothing.
     pub virtual_hosts: Vec<VirtualHost>,
+    /// A request's host is matched without its port.
+    pub ignore_port_in_host_matching: bool,
 }
 
 /// `VirtualHost`.

@@ -67,7 +67,11 @@ pub fn listener(file: &PolicyFile, site: &Site) -> Listener {
     http_filters.push(HttpFilter::router());
     let manager = HttpConnectionManager {
         stat_prefix: "ingress".to_owned(),
-        route_config: RouteConfiguration { name: "ingress".to_owned(), virtual_hosts: table::virtual_hosts(policy) },
+        route_config: RouteConfiguration {
+            name: "ingress".to_owned(),
+            virtual_hosts: table::virtual_hosts(policy),
+            ignore_port_in_host_matching: true,
+        },
         http_filters,
         early_header_mutation_extensions: vec![EarlyHeaderMutation::remove(stripped(policy))],
         use_remote_address: true,

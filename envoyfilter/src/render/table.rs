@@ -20,8 +20,8 @@ pub fn virtual_hosts(policy: &Policy) -> Vec<VirtualHost> {
         let domain = host.domain();
         Some(VirtualHost {
             name: domain.clone(),
-            // As Istio lists them: with and without a port.
-            domains: if domain == "*" { vec![domain] } else { vec![format!("{domain}:*"), domain] },
+            // Without a port, which the table ignores: Envoy has no pattern for a wildcard host with any port.
+            domains: vec![domain],
             routes: routes(policy, host)?,
             include_attempt_count_in_response: true,
         })
