@@ -96,12 +96,15 @@ impl World {
     /// Starts one: an ingress for each of `settings`, with the policy that `policy` writes for it.
     pub(crate) async fn start(settings: Vec<Setting>, policy: impl Fn(&Setting) -> String) -> Result<Self> {
         let mesh = Mesh::builder().workloads(Workload::productpage()).tag(Tag::Native).start().await?;
-        Self::over(mesh, settings, policy).await
+        Self::over(Arc::new(mesh), settings, policy).await
     }
 
     /// The same over a mesh that runs.
-    pub(crate) async fn over(mesh: Mesh, settings: Vec<Setting>, policy: impl Fn(&Setting) -> String) -> Result<Self> {
-        let mesh = Arc::new(mesh);
+    pub(crate) async fn over(
+        mesh: Arc<Mesh>,
+        settings: Vec<Setting>,
+        policy: impl Fn(&Setting) -> String,
+    ) -> Result<Self> {
         let starts = settings.into_iter().map(|setting| {
             let (mesh, policy) = (Arc::clone(&mesh), policy(&setting));
             async move {
