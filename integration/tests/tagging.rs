@@ -155,7 +155,7 @@ async fn a_claim_that_contradicts_the_control_plane_is_counted() {
         ensure!(mismatches().await? == 0, "there was nothing to contradict");
         let claim = Fault::none().with_header(TAG, tag_of(CHICAGO));
         world.mesh.cluster("primary")?.pods().fault(&claim).await?;
-        edge.ask("/echo", None).await?;
+        edge.ask("/echo", Some(SANJOSE)).await?;
         ensure!(mismatches().await? == 1, "it was counted {} times", mismatches().await?);
         Ok(())
     })
