@@ -21,6 +21,8 @@ pub struct HttpConnectionManager {
     pub normalize_path: bool,
     /// `//` is `/`, before anything matches on the path.
     pub merge_slashes: bool,
+    /// `example.com.` is `example.com`, before anything matches on the host.
+    pub strip_trailing_host_dot: bool,
     /// How long a stream may be idle.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream_idle_timeout: Option<Duration>,

@@ -77,6 +77,8 @@ pub fn listener(file: &PolicyFile, site: &Site) -> Listener {
         use_remote_address: true,
         normalize_path: true,
         merge_slashes: true,
+        // The same name in DNS. A browser sends it as it was typed, and with `*` among the hosts it would be taken for another host's.
+        strip_trailing_host_dot: true,
         stream_idle_timeout: None,
     };
     Listener::new("ingress", site.listen, manager.into())

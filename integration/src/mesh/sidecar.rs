@@ -150,6 +150,7 @@ fn manager(name: &str, virtual_hosts: Vec<VirtualHost>, filters: Vec<HttpFilter>
         use_remote_address: false,
         normalize_path: true,
         merge_slashes: false,
+        strip_trailing_host_dot: false,
         stream_idle_timeout: None,
     }
 }
