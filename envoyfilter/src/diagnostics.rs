@@ -1,6 +1,8 @@
 //! Errors for people: what is wrong, where, what to write instead.
 
+use crate::palette::{PLAIN, Palette};
 use crate::yaml::Position;
+use anstyle::Style;
 use meridian_core::{Problem, Severity};
 use serde::Serialize;
 use std::fmt;
@@ -49,6 +51,12 @@ impl Diagnostics {
         Self { file: file.to_owned(), text: text.to_owned(), entries }
     }
 
+    /// The file they are about.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
     /// Every entry, in the order of the file.
     #[must_use]
     pub fn entries(&self) -> &[Diagnostic] {
@@ -62,27 +70,45 @@ impl Diagnostics {
     }
 }
 
+impl Diagnostics {
+    /// Every entry as people read it: what, where, the line with a caret, and what to write instead.
+    #[must_use]
+    pub fn text(&self, palette: &Palette) -> String {
+        self.entries.iter().map(|entry| self.entry(entry, palette)).collect()
+    }
+
+    fn entry(&self, entry: &Diagnostic, palette: &Palette) -> String {
+        let severity = palette.severity(entry.severity);
+        let (strong, good) = (palette.strong, palette.good);
+        let path = if entry.path.is_empty() { String::new() } else { format!("{}: ", entry.path) };
+        let mut text = format!("{severity}{}{severity:#}: {strong}{path}{}{strong:#}\n", entry.severity, entry.message);
+        if let (Some(line), Some(column)) = (entry.line, entry.column) {
+            let source = self.text.lines().nth(line - 1);
+            text += &excerpt(&self.file, Position { line, column }, source, severity, palette);
+        }
+        if let Some(suggestion) = &entry.suggestion {
+            text += &format!("  {good}write {suggestion}{good:#}\n");
+        }
+        text
+    }
+}
+
+/// A place in a file: its name, and the line with a caret under the column.
+pub(crate) fn excerpt(file: &str, at: Position, source: Option<&str>, caret: Style, palette: &Palette) -> String {
+    let place = palette.place;
+    let Position { line, column } = at;
+    let margin = line.to_string().len();
+    let mut text = format!("{:margin$}{place}-->{place:#} {file}:{line}:{column}\n", "");
+    if let Some(source) = source {
+        text += &format!("{place}{line} |{place:#} {source}\n");
+        text += &format!("{:margin$} {place}|{place:#} {:indent$}{caret}^{caret:#}\n", "", "", indent = column - 1);
+    }
+    text
+}
+
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for entry in &self.entries {
-            write!(f, "{}: ", entry.severity)?;
-            if !entry.path.is_empty() {
-                write!(f, "{}: ", entry.path)?;
-            }
-            writeln!(f, "{}", entry.message)?;
-            if let (Some(line), Some(column)) = (entry.line, entry.column) {
-                let margin = line.to_string().len();
-                writeln!(f, "{:margin$}--> {}:{line}:{column}", "", self.file)?;
-                if let Some(source) = self.text.lines().nth(line - 1) {
-                    writeln!(f, "{line} | {source}")?;
-                    writeln!(f, "{:margin$} | {:indent$}^", "", "", indent = column - 1)?;
-                }
-            }
-            if let Some(suggestion) = &entry.suggestion {
-                writeln!(f, "  write {suggestion}")?;
-            }
-        }
-        Ok(())
+        f.write_str(&self.text(&PLAIN))
     }
 }
 

@@ -5,10 +5,12 @@
 //! ([`render`]), through types that mirror Envoy's own messages ([`envoy`]) so that a field name cannot be misspelt.
 
 pub mod cli;
+pub mod clock;
 pub mod diagnostics;
 pub mod envoy;
 pub mod explain;
 pub mod limits;
+pub mod palette;
 pub mod policy_file;
 pub mod render;
 pub mod request_line;

@@ -96,6 +96,11 @@ fn explain_tells_a_failover_with_what_was_skipped() {
         "asked": "eu-west-1", "want": "eu-west-1", "chosen": "eu-central-1", "plan": "prefer-eu-central-1-in-eu",
         "native": "prefer-eu-west-1-in-eu", "reason": "failover", "rule": "eu-residents",
         "skipped": [{"region": "eu-west-1", "why": "ejected for 30 s"}],
+        "candidates": [
+            {"region": "eu-west-1", "why": "ejected for 30 s"},
+            {"region": "eu-central-1", "why": "chosen"},
+            {"region": "us-sanjose-1", "why": "outside the fence of the rule"},
+        ],
     });
     assert_eq!((output.status.code(), answer), (Some(0), expected));
 }
@@ -106,6 +111,81 @@ fn explain_exits_with_3_for_a_refusal() {
     let output = explain(request, &["--ejected", "eu-west-1", "--ejected", "eu-central-1"]);
     let answer: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
     assert_eq!((output.status.code(), &answer["chosen"], &answer["status"]), (Some(3), &Value::Null, &503.into()));
+}
+
+#[test]
+fn explain_shares_out_by_weight_what_asks_for_no_region_and_leaves_out_what_is_ejected() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let weights = "name: everyone\n  distribute: {us-sanjose-1: 70, eu-west-1: 20, eu-central-1: 10}";
+    let policy = changed(&folder, "name: everyone", weights);
+    let explain = |ejected: &[&str]| {
+        let request = "GET https://bookinfo.example.com/";
+        let mut arguments = vec!["explain", &policy, "--output", "json", "--request", request];
+        arguments.extend(ejected.iter().flat_map(|region| ["--ejected", region]));
+        let answer: Value = serde_json::from_str(&stdout(&meridian(&arguments))).expect("JSON");
+        (answer["reason"].clone(), answer["chosen"].clone(), answer["split"].clone())
+    };
+    let weighted = |shares| (Value::from("weighted"), Value::Null, shares);
+    let all = serde_json::json!({"us-sanjose-1": 70, "eu-west-1": 20, "eu-central-1": 10});
+    assert_eq!(explain(&[]), weighted(all));
+    let rest = serde_json::json!({"us-sanjose-1": 90, "eu-central-1": 10});
+    assert_eq!(explain(&["eu-west-1"]), weighted(rest), "the first of the order takes over");
+}
+
+#[test]
+fn explain_takes_the_time_it_is_told_and_says_how_to_write_one() {
+    let request = "GET https://accounts.example.com/";
+    assert_eq!(explain(request, &["--at", "2026-11-20T10:00:00Z"]).status.code(), Some(0));
+    let wrong = explain(request, &["--at", "tomorrow"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(stderr(&wrong).contains("write e.g. `2026-11-20T10:00:00Z`"), "{}", stderr(&wrong));
+}
+
+#[test]
+fn people_read_every_region_and_why_it_was_not_taken() {
+    let request = "GET https://accounts.example.com/ region: us";
+    let output = meridian(&["explain", &example("policy.yaml"), "--request", request, "--ejected", "eu-west-1"]);
+    let expected = "\
+asked   us-sanjose-1
+want    eu-west-1
+chosen  eu-central-1, by the plan prefer-eu-central-1-in-eu
+reason  failover, by the rule eu-residents
+native  prefer-eu-west-1-in-eu; the filter writes the plan
+regions eu-west-1: ejected for 30 s
+        eu-central-1: chosen
+        us-sanjose-1: outside the fence of the rule
+";
+    assert_eq!(stdout(&output), expected);
+}
+
+#[test]
+fn colour_is_for_terminals_and_for_whoever_insists() {
+    let with = |name: &str, value: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meridian"));
+        let command = command.args(["validate", "no-such-file.yaml"]).env(name, value);
+        stderr(&command.output().expect("the command runs"))
+    };
+    assert!(with("CLICOLOR_FORCE", "1").starts_with("\u{1b}["));
+    assert!(with("TERM", "xterm-256color").starts_with("error"), "a pipe is no terminal");
+    assert!(with("NO_COLOR", "1").starts_with("error"));
+}
+
+#[test]
+fn completions_name_every_command() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = meridian(&["completions", shell]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(stdout(&output).contains("validate") && stdout(&output).contains("explain"), "{shell}");
+    }
+}
+
+#[test]
+fn every_commands_help_says_how_it_exits() {
+    let help = stdout(&meridian(&["--help"]));
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    for command in commands.filter_map(|line| line.split_whitespace().next()).filter(|command| *command != "help") {
+        assert!(stdout(&meridian(&[command, "--help"])).contains("Exit codes: 0"), "{command}");
+    }
 }
 
 #[test]

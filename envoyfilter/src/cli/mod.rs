@@ -1,12 +1,15 @@
-//! The command line. Exit codes are part of the contract: 0 done, 1 something else failed, 2 wrong input, 3 the answer is a refusal.
+//! The command line. Exit codes are part of the contract: 0 done, 1 something was found, 2 wrong input, 3 the answer is a refusal.
 
+mod completions;
 mod explain;
+mod print;
 mod render;
 mod validate;
 
 use crate::diagnostics::Diagnostics;
-use anyhow::Result;
+use crate::palette::COLOURED;
 use clap::{Parser, Subcommand, ValueEnum};
+use print::{complain, print, print_json};
 use std::process::ExitCode;
 
 /// Routes each request to a region, survives losing it, and never leaves a fence: validates, explains and renders the policy.
@@ -14,7 +17,7 @@ use std::process::ExitCode;
 #[command(
     name = "meridian",
     version,
-    after_help = "Exit codes: 0 done, 1 failed, 2 wrong input, 3 the request is refused."
+    after_help = "Exit codes: 0 done, 1 something was found, 2 wrong input, 3 the request is refused. Each command's --help says more."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -27,12 +30,17 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Reports everything that is wrong with a policy file, with its place and what to write instead.
+    #[command(after_help = "Exit codes: 0 the file is a policy, 2 it is not.")]
     Validate(validate::Arguments),
     /// Says where a request would go, and why.
+    #[command(after_help = "Exit codes: 0 a decision, 2 wrong input, 3 the request is refused.")]
     Explain(explain::Arguments),
     /// Writes configuration that enforces the policy.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Exit codes: 0 written, 2 wrong input.")]
     Render(render::Target),
+    /// Writes a script that completes this command's words in a shell.
+    #[command(after_help = "Exit codes: 0 done, 2 an unknown shell.")]
+    Completions(completions::Arguments),
 }
 
 /// How to answer.
@@ -55,6 +63,7 @@ impl Cli {
             Command::Validate(arguments) => arguments.run(self.output),
             Command::Explain(arguments) => arguments.run(self.output),
             Command::Render(target) => target.run(self.output),
+            Command::Completions(arguments) => arguments.run(),
         };
         result.unwrap_or_else(|error| report(&error, self.output))
     }
@@ -62,21 +71,25 @@ impl Cli {
 
 /// Prints an error. Whatever a command could not do, it could not do because of what it was given.
 fn report(error: &anyhow::Error, output: Output) -> ExitCode {
-    match (error.downcast_ref::<Diagnostics>(), output) {
+    let bad = COLOURED.bad;
+    let printed = match (error.downcast_ref::<Diagnostics>(), output) {
         (Some(diagnostics), Output::Text) => {
-            eprint!("{diagnostics}");
             let errors = diagnostics.errors();
-            eprintln!("{errors} error{} found", if errors == 1 { "" } else { "s" });
+            let plural = if errors == 1 { "" } else { "s" };
+            complain(&format!("{}{errors} error{plural} found\n", diagnostics.text(&COLOURED)));
+            Ok(())
         }
-        (Some(diagnostics), Output::Json) => println!("{}", serde_json::json!({"problems": diagnostics.entries()})),
-        (None, Output::Text) => eprintln!("error: {error:#}"),
-        (None, Output::Json) => println!("{}", serde_json::json!({"error": format!("{error:#}")})),
+        (None, Output::Text) => {
+            complain(&format!("{bad}error{bad:#}: {error:#}\n"));
+            Ok(())
+        }
+        (Some(diagnostics), Output::Json) => {
+            print_json(&serde_json::json!({"file": diagnostics.file(), "problems": diagnostics.entries()}))
+        }
+        (None, Output::Json) => print_json(&serde_json::json!({"error": format!("{error:#}")})),
+    };
+    if let Err(error) = printed {
+        complain(&format!("{error:#}\n"));
     }
     ExitCode::from(WRONG_INPUT)
-}
-
-/// Prints a value as JSON.
-fn print_json(value: &impl serde::Serialize) -> Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
-    Ok(())
 }
