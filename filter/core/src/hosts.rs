@@ -80,6 +80,8 @@ impl HostTable {
     /// The virtual host for the `:authority` bytes.
     pub(crate) fn find(&self, authority: &[u8]) -> Option<u16> {
         let host = without_port(authority);
+        // The dot at a name's end is taken away before anything matches on the host (`strip_trailing_host_dot`).
+        let host = host.strip_suffix(b".").unwrap_or(host);
         if let Some(index) = self.exact.get(host) {
             return Some(index);
         }
@@ -131,6 +133,13 @@ mod tests {
     #[test]
     fn the_port_does_not_count() {
         assert_eq!(table(&["a.example.com"]).find(b"A.Example.com:8080"), Some(0));
+    }
+
+    #[test]
+    fn the_dot_at_the_end_does_not_count() {
+        assert_eq!(table(&["a.example.com"]).find(b"a.example.com."), Some(0));
+        assert_eq!(table(&["*.example.com"]).find(b"a.example.com.:80"), Some(0));
+        assert_eq!(table(&["a.example.com"]).find(b"a.example.com.."), None);
     }
 
     #[test]
