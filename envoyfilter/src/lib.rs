@@ -14,5 +14,6 @@ pub mod palette;
 pub mod policy_file;
 pub mod render;
 pub mod request_line;
+pub mod schema;
 pub mod site;
 mod yaml;

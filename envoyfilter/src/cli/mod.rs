@@ -4,6 +4,7 @@ mod completions;
 mod explain;
 mod print;
 mod render;
+mod schema;
 mod validate;
 
 use crate::diagnostics::Diagnostics;
@@ -38,6 +39,10 @@ enum Command {
     /// Writes configuration that enforces the policy.
     #[command(subcommand, after_help = "Exit codes: 0 written, 2 wrong input.")]
     Render(render::Target),
+    /// Prints the JSON Schema of a policy file, for editors and pipelines.
+    #[command(after_help = "Exit codes: 0 done.\n\n\
+        In a policy file: # yaml-language-server: $schema=policy.schema.json")]
+    Schema(schema::Arguments),
     /// Writes a script that completes this command's words in a shell.
     #[command(after_help = "Exit codes: 0 done, 2 an unknown shell.")]
     Completions(completions::Arguments),
@@ -63,6 +68,7 @@ impl Cli {
             Command::Validate(arguments) => arguments.run(self.output),
             Command::Explain(arguments) => arguments.run(self.output),
             Command::Render(target) => target.run(self.output),
+            Command::Schema(arguments) => arguments.run(),
             Command::Completions(arguments) => arguments.run(),
         };
         result.unwrap_or_else(|error| report(&error, self.output))

@@ -1,0 +1,155 @@
+//! Every key of a policy document: its name, its shape, and a sentence.
+
+use super::{Form, Key, Shape};
+use Shape::{Boolean, Keys, List, Names, Text, True, Whole, Word};
+
+const LABEL_FORM: Form = Form { pattern: "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", longest: 63 };
+const LABEL: Shape = Shape::Form(LABEL_FORM);
+const DURATION: Shape = Shape::Form(Form { pattern: r"^[0-9]+(\.[0-9]{1,6})?(ms|s|m|h)$", longest: 64 });
+const HOST: Shape = Shape::Form(Form { pattern: r"^(\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)$", longest: 255 });
+const ONE_HOST: Shape = Shape::Form(Form { pattern: r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", longest: 253 });
+const HEADER_NAME: Shape = Shape::Form(Form { pattern: r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", longest: 256 });
+const HEADER_VALUE: Shape = Shape::Form(Form { pattern: "^[!-~]([ -~]*[!-~])?$", longest: 256 });
+const METHOD: Shape = Shape::Form(Form { pattern: "^[A-Z-]+$", longest: 32 });
+const PATH: Shape = Shape::Form(Form { pattern: "^/[^?#]*$", longest: 8192 });
+
+const fn required(name: &'static str, shape: Shape, says: &'static str) -> Key {
+    Key { name, required: true, shape, says }
+}
+
+const fn optional(name: &'static str, shape: Shape, says: &'static str) -> Key {
+    Key { name, required: false, shape, says }
+}
+
+pub(super) const POLICY: &[Key] = &[
+    required("apiVersion", Word(&["meridian/v1"]), "The version of this document."),
+    required(
+        "role",
+        Word(&["gateway", "outbound", "inbound"]),
+        "Where the filter sits: an edge proxy, a sidecar's calls, or a sidecar's answers (which it only tags).",
+    ),
+    optional(
+        "local",
+        LABEL,
+        "The region this Envoy runs in. Absent: by its CLUSTER_ID, else by its locality, else none.",
+    ),
+    optional("regionHeader", HEADER_NAME, "The header a client may ask with. Default: region."),
+    required("regions", List(1, &Keys(REGION)), "The units of routing and health, in order of preference."),
+    optional(
+        "fences",
+        Names(LABEL_FORM, &List(1, &LABEL)),
+        "Named sets of regions, in order, that a rule may not leave.",
+    ),
+    required("services", List(1, &Keys(SERVICE)), "The scope of health, and what native routes are made for."),
+    optional(
+        "rules",
+        List(0, &Keys(RULE)),
+        "The first that matches decides. None: asked, else local, else the first region.",
+    ),
+    optional("outlierDetection", Keys(OUTLIER_DETECTION), "When a region is ejected for a service, and for how long."),
+    optional("warmup", Keys(WARMUP), "How a region comes back."),
+    optional(
+        "table",
+        Word(&["full", "plans"]),
+        "How much of the policy the native table holds: rules, spellings and plans, or plans only (for many regions or spellings).",
+    ),
+    optional("stage", Word(&["enforce"]), "Whether the policy acts."),
+    optional("tag", Keys(TAG), "Who may see which cluster served a request."),
+    optional("critical", List(0, &Text), "Keys that a filter too old to know them must refuse."),
+];
+
+const REGION: &[Key] = &[
+    required("name", LABEL, "The region, as its nodes name it in topology.kubernetes.io/region."),
+    required("clusters", List(1, &HEADER_VALUE), "The Istio clusters (CLUSTER_ID) that make up the region."),
+    optional("displayName", HEADER_VALUE, "What responses are tagged with. Default: the name."),
+    optional("aliases", List(0, &HEADER_VALUE), "Other spellings a client may ask with, in any case."),
+];
+
+const SERVICE: &[Key] = &[
+    required("name", LABEL, "Unique in the policy."),
+    required("hosts", List(1, &HOST), "The hosts it answers for: a DNS name, `*.` and a DNS name, or `*`."),
+    required("destination", Keys(DESTINATION), "Where its requests go natively."),
+];
+
+const DESTINATION: &[Key] = &[
+    required("host", ONE_HOST, "A host of the service registry, e.g. productpage.bookinfo.svc.cluster.local."),
+    required("port", Whole(1, 65_535), "Its port."),
+];
+
+const RULE: &[Key] = &[
+    required("name", LABEL, "Unique in the policy; `default` is the implied last rule."),
+    optional("match", Keys(MATCH), "Which requests it is about. Absent: all."),
+    optional("fence", LABEL, "No route of this rule leads out of these regions."),
+    optional(
+        "failover",
+        List(0, &Keys(FAILOVER)),
+        "Where to go instead. Absent: the other regions of the fence, in order.",
+    ),
+    optional(
+        "distribute",
+        Names(LABEL_FORM, &Whole(1, 100)),
+        "Shares in percent, adding up to 100, for requests that ask for no region.",
+    ),
+    optional("timeout", DURATION, "The whole request ends by then. Default: 15s."),
+    optional(
+        "rescue",
+        Keys(RESCUE),
+        "What Envoy tries again by itself, inside the fence. Absent: the user's own retries.",
+    ),
+    optional(
+        "onUnknownRegion",
+        Word(&["ignore", "reject"]),
+        "A request for a region that does not exist: as if none were asked for, or 400.",
+    ),
+    optional("whenExhausted", Word(&["preferred", "fail"]), "No region is usable: try the wanted one anyway, or 503."),
+];
+
+const MATCH: &[Key] = &[
+    optional("services", List(0, &LABEL), "One of these services. Empty: all."),
+    optional("hosts", List(0, &HOST), "One of these hosts. Empty: all."),
+    optional("pathPrefix", PATH, "The path begins with this, byte for byte."),
+    optional("methods", List(0, &METHOD), "One of these methods. Empty: all."),
+    optional("headers", List(0, &Keys(HEADER)), "All of these headers."),
+];
+
+const HEADER: &[Key] = &[
+    required("name", HEADER_NAME, "The header."),
+    required("exact", HEADER_VALUE, "Its one value."),
+    optional("trusted", Boolean, "The mesh sets it and the edge strips it; a rule with a fence asks for this."),
+];
+
+const FAILOVER: &[Key] = &[
+    required("from", LABEL, "The wanted region."),
+    required("to", List(0, &LABEL), "Where to go instead, in order. Empty: nowhere."),
+];
+
+const RESCUE: &[Key] = &[
+    optional("attempts", Whole(1, 10), "Tries after the first. Default: 2."),
+    optional("perTryTimeout", DURATION, "One try ends by then. Default: 1s."),
+    optional("methods", List(1, &METHOD), "Requests that may be sent twice. Default: GET and HEAD."),
+];
+
+const OUTLIER_DETECTION: &[Key] = &[
+    optional(
+        "consecutiveGatewayErrors",
+        Whole(0, 1_000),
+        "502, 503, 504 or no answer, in a row; 0 is off. Default: 5.",
+    ),
+    optional("consecutive5xxErrors", Whole(0, 1_000), "Any 5xx in a row; 0 is off, and the default."),
+    optional("interval", DURATION, "How long without an ejection takes one off the multiplier. Default: 10s."),
+    optional("baseEjectionTime", DURATION, "The n-th ejection in a row lasts n times this. Default: 30s."),
+    optional("maxEjectionTime", DURATION, "No ejection lasts longer. Default: 300s."),
+    optional(
+        "maxEjectionPercent",
+        Whole(0, 100),
+        "How many regions of a service may be ejected at once. Default: 100.",
+    ),
+];
+
+const WARMUP: &[Key] = &[optional(
+    "halfOpenRequests",
+    Whole(1, 1_000),
+    "How many requests at once may try a half-open region. Default: 1.",
+)];
+
+const TAG: &[Key] = &[optional("public", True, "Whether clients see the tag. Default: true.")];
