@@ -49,8 +49,19 @@ async fn is_tagged(edge: &Edge, asked: Option<&str>, region: &str) -> Result<()>
     let echo: Value =
         serde_json::from_slice(&answer.body).with_context(|| format!("not an echo: {}", answer.status))?;
     let cluster = if region == SANJOSE { "primary" } else { "secondary" };
-    ensure!(echo["cluster"] == cluster, "{} served and not {cluster}", echo["cluster"]);
+    let served = echo.get("cluster").and_then(Value::as_str);
+    ensure!(served == Some(cluster), "{served:?} served and not {cluster}");
     ensure!(tags(&answer) == [tag_of(region)], "{cluster} served and the tag is {:?}", tags(&answer));
+    Ok(())
+}
+
+/// Fails unless every pod's own sidecar has tagged its answer before any gateway sees it.
+async fn is_tagged_where_it_is_served(world: &World) -> Result<()> {
+    for cluster in world.mesh.clusters() {
+        let answer = Request::get("/echo").send(cluster.pod("productpage-v1")?.inbound()).await?;
+        let spec = cluster.spec();
+        ensure!(tags(&answer) == [spec.display_name.as_str()], "{} tags {:?}", spec.name, tags(&answer));
+    }
     Ok(())
 }
 
@@ -105,12 +116,22 @@ async fn on_every_envoy<F: Future<Output = Result<()>>>(act: impl Fn(EnvoyVersio
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tag_is_right_where_the_filter_of_the_serving_side_writes_it() {
-    on_every_envoy(|version| async move { is_always_right(start(version, Tag::Filter, true).await?).await }).await;
+    on_every_envoy(|version| async move {
+        let world = start(version, Tag::Filter, true).await?;
+        is_tagged_where_it_is_served(&world).await?;
+        is_always_right(world).await
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tag_is_right_where_the_routes_of_the_serving_side_write_it() {
-    on_every_envoy(|version| async move { is_always_right(start(version, Tag::Native, true).await?).await }).await;
+    on_every_envoy(|version| async move {
+        let world = start(version, Tag::Native, true).await?;
+        is_tagged_where_it_is_served(&world).await?;
+        is_always_right(world).await
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
