@@ -9,6 +9,7 @@ pub mod clock;
 pub mod diagnostics;
 pub mod envoy;
 pub mod explain;
+pub mod istio;
 pub mod limits;
 pub mod palette;
 pub mod policy_file;

@@ -1,5 +1,7 @@
 //! `meridian render`.
 
+mod istio;
+
 use super::{Output, print_json};
 use crate::policy_file::PolicyFile;
 use crate::render;
@@ -13,6 +15,8 @@ use std::process::ExitCode;
 pub(super) enum Target {
     /// A static Envoy: its whole bootstrap, as `envoy.json`.
     Envoy(Arguments),
+    /// An Istio mesh: a folder of manifests for each cluster.
+    Istio(istio::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -29,7 +33,10 @@ pub(super) struct Arguments {
 
 impl Target {
     pub(super) fn run(&self, output: Output) -> Result<ExitCode> {
-        let Self::Envoy(arguments) = self;
+        let arguments = match self {
+            Self::Envoy(arguments) => arguments,
+            Self::Istio(arguments) => return arguments.run(output),
+        };
         let site = Site::load(&arguments.site)?;
         let file = PolicyFile::load(&arguments.file, &render::hints(&site))?;
         let bootstrap = render::bootstrap(&file, &site)?;
