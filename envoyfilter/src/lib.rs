@@ -13,6 +13,7 @@ pub mod istio;
 pub mod limits;
 pub mod palette;
 pub mod policy_file;
+pub mod policy_test;
 pub mod render;
 pub mod request_line;
 pub mod schema;

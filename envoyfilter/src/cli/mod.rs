@@ -5,6 +5,7 @@ mod explain;
 mod print;
 mod render;
 mod schema;
+mod test;
 mod validate;
 
 use crate::diagnostics::Diagnostics;
@@ -39,6 +40,9 @@ enum Command {
     /// Writes configuration that enforces the policy.
     #[command(subcommand, after_help = "Exit codes: 0 written, 2 wrong input.")]
     Render(render::Target),
+    /// Runs a policy's own tests.
+    #[command(after_help = "Exit codes: 0 all passed, 1 some failed, 2 wrong input.")]
+    Test(test::Arguments),
     /// Prints the JSON Schema of a policy file, for editors and pipelines.
     #[command(after_help = "Exit codes: 0 done.\n\n\
         In a policy file: # yaml-language-server: $schema=policy.schema.json")]
@@ -68,6 +72,7 @@ impl Cli {
             Command::Validate(arguments) => arguments.run(self.output),
             Command::Explain(arguments) => arguments.run(self.output),
             Command::Render(target) => target.run(self.output),
+            Command::Test(arguments) => arguments.run(self.output),
             Command::Schema(arguments) => arguments.run(),
             Command::Completions(arguments) => arguments.run(),
         };
