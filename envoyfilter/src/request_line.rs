@@ -25,13 +25,14 @@ impl FromStr for RequestLine {
             Some(at) => rest.split_at(at),
             None => (rest, "/"),
         };
+        let path = normalized(path);
         if authority.is_empty() {
             bail!("`{url}` names no host; write e.g. 'GET https://bookinfo.example.com/'");
         }
         let mut headers = vec![
             (":method".to_owned(), method.to_owned()),
             (":authority".to_owned(), authority.to_owned()),
-            (":path".to_owned(), path.to_owned()),
+            (":path".to_owned(), path),
         ];
         while let Some(name) = words.next() {
             let Some(name) = name.strip_suffix(':').filter(|name| !name.is_empty()) else {
@@ -45,6 +46,24 @@ impl FromStr for RequestLine {
         }
         Ok(Self { headers })
     }
+}
+
+/// The path as Envoy matches it: `.` and `..` resolved (RFC 3986 §5.2.4), slashes merged, the query left alone.
+fn normalized(path: &str) -> String {
+    let (path, query) = match path.find(['?', '#']) {
+        Some(at) => path.split_at(at),
+        None => (path, ""),
+    };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/').filter(|part| !part.is_empty()) {
+        match part {
+            "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    let folder = !parts.is_empty() && ["/", "/.", "/.."].iter().any(|end| path.ends_with(end));
+    format!("/{}{}{query}", parts.join("/"), if folder { "/" } else { "" })
 }
 
 #[cfg(test)]
@@ -68,6 +87,16 @@ mod tests {
                 pair("x-tenant", "acme corp")
             ]
         );
+    }
+
+    #[test]
+    fn the_path_is_the_one_envoy_matches() {
+        let path = |text: &str| headers(&format!("GET https://a{text}"))[2].1.clone();
+        assert_eq!(path("//api///x"), "/api/x");
+        assert_eq!(path("/x/../api/./y/"), "/api/y/");
+        assert_eq!(path("/../.."), "/");
+        assert_eq!(path("/a/..?x=/../"), "/?x=/../");
+        assert_eq!(path(""), "/");
     }
 
     #[test]

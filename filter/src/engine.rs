@@ -4,7 +4,7 @@ use crate::abi::{self, Metric};
 use crate::metrics::Metrics;
 use crate::shared_health::SharedHealth;
 use meridian_core::decide::{Decision, decide};
-use meridian_core::health::{CellKey, Event, State, Transition};
+use meridian_core::health::{Cause, CellKey, Event, State, Transition};
 use meridian_core::request::RequestFacts;
 use meridian_core::{Policy, Table, Timestamp};
 use std::cell::Cell;
@@ -127,8 +127,16 @@ impl Engine {
             for region in regions {
                 let tags = [("service", service.name.as_str()), ("region", region.name.as_str())];
                 self.metrics.define(Metric::Gauge, "meridian_region_state", &tags);
+                for cause in Cause::ALL {
+                    let tags = [tags[0], tags[1], ("cause", cause.as_str())];
+                    self.metrics.define(Metric::Counter, "meridian_ejections_total", &tags);
+                }
             }
         }
+        for rule in self.policy.rules() {
+            self.metrics.define(Metric::Counter, "meridian_fenced_total", &[("rule", &rule.name)]);
+        }
+        self.metrics.define(Metric::Counter, "meridian_mismatch_total", &[]);
     }
 }
 

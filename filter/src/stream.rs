@@ -144,7 +144,8 @@ impl Stream {
             if let Some(text) = &mut header {
                 add_delivery(text, judgement.delivery);
             }
-            if response.tag.is_none() {
+            // A tag that names no region of the policy says nothing, whoever wrote it.
+            if response.tag.and_then(|tag| engine.policy.region_tagged(tag)).is_none() {
                 self.tag(judgement.served);
             }
         } else if let Some(text) = &mut header {

@@ -40,6 +40,9 @@ pub struct Route {
     /// Headers set on the response.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub response_headers_to_add: Vec<HeaderValueOption>,
+    /// Headers taken out of the upstream's response, before any filter sees it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub response_headers_to_remove: Vec<String>,
     /// Headers taken out of the request on its way to the upstream.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub request_headers_to_remove: Vec<String>,

@@ -140,6 +140,8 @@ impl RuleRoutes<'_> {
                 retry_policy: rule.rescue.as_ref().map(rescue),
             },
             response_headers_to_add: Vec::new(),
+            // Whoever writes one upstream does not speak for this gateway; the filter writes its own afterwards.
+            response_headers_to_remove: vec!["x-region-decision".to_owned()],
             // The plan is between the filter and the table; the service has no business with it.
             request_headers_to_remove: vec![ROUTE_HEADER.to_owned()],
         })

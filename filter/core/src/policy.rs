@@ -243,6 +243,12 @@ impl Policy {
         self.services.iter().position(|service| service.name == name).and_then(ServiceId::at)
     }
 
+    /// Every rule, in the order of the document; the implied one is the last.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
     /// The rule an id stands for.
     #[must_use]
     pub fn rule(&self, id: RuleId) -> Option<&Rule> {

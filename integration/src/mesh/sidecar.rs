@@ -137,6 +137,7 @@ fn route(cluster: &str, retry_policy: Option<RetryPolicy>) -> Route {
         matcher: RouteMatch { prefix: "/".to_owned(), headers: Vec::new() },
         route: action,
         response_headers_to_add: Vec::new(),
+        response_headers_to_remove: Vec::new(),
         request_headers_to_remove: Vec::new(),
     }
 }

@@ -74,6 +74,9 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Every cause.
+    pub const ALL: [Self; 3] = [Self::ConsecutiveGatewayErrors, Self::Consecutive5xxErrors, Self::HalfOpen];
+
     /// The name in logs and metrics: the setting's.
     #[must_use]
     pub fn as_str(self) -> &'static str {
