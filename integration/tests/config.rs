@@ -1,0 +1,343 @@
+//! A configuration that is wrong is refused whole and by name, and the last good one keeps serving.
+
+mod support;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use integration::bookinfo::Service;
+use integration::client::Request;
+use integration::clock::Clock;
+use integration::envoy::{Envoy, EnvoyVersion, validate};
+use integration::load::{Kind, Load, Plan};
+use integration::mesh::{Mesh, Tag, Workload};
+use integration::net::Subnet;
+use integration::paths;
+use meridian::envoy::{Bootstrap, ConfigSource, DynamicResources};
+use meridian::policy_file::PolicyFile;
+use meridian::render;
+use meridian::site::{Endpoint, Node, Site};
+use serde_json::{Value, json};
+use support::{CHICAGO, HOST, SANJOSE, tag_of, until};
+
+/// A policy whose Chicago has an alias.
+fn policy(alias: &str) -> String {
+    format!(
+        "
+apiVersion: meridian/v1
+role: gateway
+regions:
+- {{name: {SANJOSE}, clusters: [primary], displayName: {}}}
+- {{name: {CHICAGO}, clusters: [secondary], displayName: {}, aliases: [{alias}]}}
+services:
+- name: productpage
+  hosts: [{HOST}]
+  destination: {{host: productpage.bookinfo.svc.cluster.local, port: 9080}}
+rules:
+- {{name: everyone, timeout: 5s, rescue: {{attempts: 2, perTryTimeout: 1s}}}}
+outlierDetection: {{interval: 500ms, baseEjectionTime: 60s}}
+",
+        tag_of(SANJOSE),
+        tag_of(CHICAGO),
+    )
+}
+
+/// Where an ingress in front of `mesh` would be; without a mesh, somewhere.
+fn site(mesh: Option<&Mesh>, subnet: &Subnet, filter: bool) -> Result<Site> {
+    let ip = subnet.address()?;
+    let endpoint = |region: &str, address: SocketAddr, workload: &str| Endpoint {
+        service: "productpage".to_owned(),
+        region: region.to_owned(),
+        address,
+        workload: workload.to_owned(),
+    };
+    let mut endpoints = Vec::new();
+    if let Some(mesh) = mesh {
+        let home = mesh.cluster("primary")?.pod("productpage-v1")?.inbound();
+        let away = mesh.cluster("secondary")?.east_west_address(Service::Productpage);
+        endpoints.push(endpoint(SANJOSE, home, "productpage-v1;bookinfo;productpage;v1;primary"));
+        endpoints.push(endpoint(CHICAGO, away, ";;;;secondary"));
+    }
+    Ok(Site {
+        node: Node { id: format!("router~{ip}"), cluster: "primary".to_owned(), region: Some(SANJOSE.to_owned()) },
+        listen: SocketAddr::from((ip, 8080)),
+        admin: SocketAddr::from((ip, 15000)),
+        module: filter.then(paths::module).transpose()?,
+        endpoints,
+    })
+}
+
+/// The bootstrap for a policy that is right.
+fn bootstrap(policy: &str, site: &Site) -> Result<Bootstrap> {
+    render::bootstrap(&PolicyFile::parse("policy", policy, &render::hints(site))?, site)
+}
+
+/// The one place where the filter's configuration stands, as text in JSON.
+const CONFIGURATION: &str =
+    "/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config/config/configuration/value";
+
+/// Changes what the filter is told behind the renderer's back.
+fn tell_the_filter(listener: &mut Value, change: impl FnOnce(&mut Value)) {
+    let place = listener.pointer_mut(CONFIGURATION).unwrap();
+    let mut document: Value = serde_json::from_str(place.as_str().unwrap()).unwrap();
+    change(&mut document);
+    *place = Value::from(document.to_string());
+}
+
+/// Errors of three kinds in four places, and a warning, which is none.
+fn spoil(document: &mut Value) {
+    document["rules"][0]["fence"] = json!("eu");
+    document["rules"][0]["timeout"] = json!("soon");
+    document["outlierDetection"]["consecutiveGatewayErrors"] = json!(-1);
+    document["activeHealthCheck"] = json!({"interval": "3s"});
+    document["somethingNew"] = json!(true);
+}
+
+/// The paths of [`spoil`]'s errors.
+const SPOILED: [&str; 4] =
+    ["rules[0].fence: ", "rules[0].timeout: ", "outlierDetection.consecutiveGatewayErrors: ", "activeHealthCheck: "];
+
+async fn small(version: &EnvoyVersion) -> Mesh {
+    let mesh = Mesh::builder().workloads(Workload::productpage()).tag(Tag::Native).envoy(version.clone());
+    mesh.start().await.unwrap()
+}
+
+/// An Envoy with a configuration that was changed on its way to the filter, if it starts.
+async fn started(version: &EnvoyVersion, change: impl FnOnce(&mut Value)) -> Result<(Mesh, Subnet, Envoy, SocketAddr)> {
+    let (mesh, subnet) = (small(version).await, Subnet::claim()?);
+    let site = site(Some(&mesh), &subnet, true)?;
+    let mut bootstrap = serde_json::to_value(bootstrap(&policy("chicago"), &site)?)?;
+    tell_the_filter(&mut bootstrap["static_resources"]["listeners"][0], change);
+    let envoy = Envoy::launch("changed", &version.binary().await?, &bootstrap, site.admin, 2, mesh.folder())?;
+    envoy.ready().await.map_err(|error| anyhow::anyhow!("{error}\n{}", envoy.log()))?;
+    Ok((mesh, subnet, envoy, site.listen))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_envoy_does_not_start_with_a_wrong_policy_and_names_every_error() {
+    for version in EnvoyVersion::pinned() {
+        let refused = started(&version, spoil).await.map(|_| ()).unwrap_err().to_string();
+        assert!(refused.contains("ended while it was starting (exit status: 1)"), "{version:?}: {refused}");
+        assert!(refused.contains("configuration refused, 4 errors"), "{version:?}: {refused}");
+        for path in SPOILED {
+            assert!(refused.contains(&format!("configuration: {path}")), "{version:?}, {path}: {refused}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_refuses_what_it_does_not_do_yet() {
+    let version = EnvoyVersion::newest().unwrap();
+    let later = |document: &mut Value| document["drills"] = json!([]);
+    let refused = started(&version, later).await.map(|_| ()).unwrap_err().to_string();
+    assert!(refused.contains("configuration: drills: is not supported yet"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_nobody_knows_is_a_warning() {
+    for version in EnvoyVersion::pinned() {
+        let unknown = |document: &mut Value| document["somethingNew"] = json!(true);
+        let (_mesh, _subnet, envoy, address) = started(&version, unknown).await.unwrap();
+        assert!(envoy.log().contains("configuration: somethingNew: is not a key of this document"), "{}", envoy.log());
+        assert!(envoy.metric("meridian_unknown_keys_total", &[]).await.unwrap() > 0);
+        assert_eq!(served_by(address, "chicago").await, tag_of(CHICAGO));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_nobody_knows_is_refused_where_it_is_critical() {
+    let version = EnvoyVersion::newest().unwrap();
+    let critical = |document: &mut Value| {
+        document["somethingNew"] = json!(true);
+        document["critical"] = json!(["somethingNew"]);
+    };
+    let refused = started(&version, critical).await.map(|_| ()).unwrap_err().to_string();
+    assert!(refused.contains("configuration: somethingNew: is not a key of this document"), "{refused}");
+}
+
+async fn answer(address: SocketAddr, region: &str) -> integration::client::Response {
+    Request::get("/status/200").host(HOST).header("region", region).send(address).await.unwrap()
+}
+
+async fn served_by(address: SocketAddr, region: &str) -> String {
+    answer(address, region).await.header("x-served-by-cluster").unwrap_or_default()
+}
+
+/// An Envoy that reads its listener from a file, again whenever the file is replaced.
+struct Live {
+    mesh: Mesh,
+    envoy: Envoy,
+    site: Site,
+    file: PathBuf,
+    _subnet: Subnet,
+}
+
+impl Live {
+    async fn start(version: &EnvoyVersion) -> Self {
+        let (mesh, subnet) = (small(version).await, Subnet::claim().unwrap());
+        let (site, file) = (site(Some(&mesh), &subnet, true).unwrap(), mesh.folder().join("listeners.json"));
+        let mut bootstrap = bootstrap(&policy("chicago"), &site).unwrap();
+        bootstrap.static_resources.listeners.clear();
+        let lds_config = ConfigSource::file(file.display().to_string());
+        bootstrap.dynamic_resources = Some(DynamicResources { lds_config });
+        replace(&file, &listener(&policy("chicago"), &site));
+        let binary = version.binary().await.unwrap();
+        let envoy = Envoy::launch("live", &binary, &bootstrap, site.admin, 2, mesh.folder()).unwrap();
+        envoy.ready().await.unwrap();
+        Self { mesh, envoy, site, file, _subnet: subnet }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.site.listen
+    }
+
+    fn load(&self) -> Load {
+        let asks = |region| Kind::new(region).path("/status/200").header("region", region).unwrap();
+        let kinds = vec![Kind::new("none").path("/status/200"), asks(SANJOSE), asks(CHICAGO)];
+        Load::start(Plan::new(self.address(), kinds), Clock::start()).unwrap()
+    }
+
+    async fn counted(&self, counter: &str) -> u64 {
+        self.envoy.counter(&format!("listener_manager.lds.{counter}")).await.unwrap()
+    }
+
+    /// Gives it another listener, and waits until it has taken it or refused it.
+    async fn update(&self, listener: &Value) {
+        let before = self.counted("update_attempt").await;
+        replace(&self.file, listener);
+        until("it has looked at the new listener", async || {
+            let done = self.counted("update_success").await + self.counted("update_rejected").await;
+            Ok(self.counted("update_attempt").await > before && done > before)
+        })
+        .await
+        .unwrap();
+    }
+}
+
+fn listener(policy: &str, site: &Site) -> Value {
+    serde_json::to_value(bootstrap(policy, site).unwrap().static_resources.listeners.remove(0)).unwrap()
+}
+
+/// As Kubernetes and every careful writer does: nobody sees half a file.
+fn replace(file: &Path, listener: &Value) {
+    let mut resource = listener.clone();
+    resource["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
+    let new = file.with_extension("new");
+    std::fs::write(&new, json!({"resources": [resource]}).to_string()).unwrap();
+    std::fs::rename(new, file).unwrap();
+}
+
+async fn more(load: &Load, count: usize) {
+    let goal = load.ended() + count;
+    until("the load goes on", async || Ok(load.ended() >= goal)).await.unwrap();
+}
+
+async fn nobody_failed(load: Load) {
+    let samples = load.stop().await.unwrap().samples;
+    let failed: Vec<_> = samples.iter().filter(|sample| !sample.succeeded()).collect();
+    assert!(samples.len() >= 50 && failed.is_empty(), "{failed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_policy_is_rejected_and_the_last_good_one_keeps_serving() {
+    for version in EnvoyVersion::pinned() {
+        let live = Live::start(&version).await;
+        let load = live.load();
+        more(&load, 50).await;
+        let mut wrong = listener(&policy("windy"), &live.site);
+        tell_the_filter(&mut wrong, spoil);
+        live.update(&wrong).await;
+        assert_eq!(live.counted("update_rejected").await, 1);
+        for path in SPOILED {
+            assert!(live.envoy.log().contains(&format!("configuration: {path}")), "{path}: {}", live.envoy.log());
+        }
+        more(&load, 50).await;
+        assert_eq!(served_by(live.address(), "chicago").await, tag_of(CHICAGO));
+        assert_eq!(served_by(live.address(), "windy").await, tag_of(SANJOSE));
+        nobody_failed(load).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_policy_takes_effect_without_a_failed_request() {
+    for version in EnvoyVersion::pinned() {
+        let live = Live::start(&version).await;
+        let load = live.load();
+        more(&load, 50).await;
+        assert_eq!(served_by(live.address(), "windy").await, tag_of(SANJOSE));
+        live.update(&listener(&policy("windy"), &live.site)).await;
+        until("the new alias is known", async || Ok(served_by(live.address(), "windy").await == tag_of(CHICAGO)))
+            .await
+            .unwrap();
+        more(&load, 50).await;
+        assert_eq!(served_by(live.address(), "chicago").await, tag_of(SANJOSE), "the old alias is not");
+        nobody_failed(load).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_learned_survives_a_new_policy() {
+    for version in EnvoyVersion::pinned() {
+        let live = Live::start(&version).await;
+        let load = live.load();
+        live.mesh.cluster("primary").unwrap().service(Service::Productpage).kill();
+        until("the region is ejected", async || Ok(live.envoy.log().contains(": ejected "))).await.unwrap();
+        live.update(&listener(&policy("windy"), &live.site)).await;
+        until("the new policy is in force", async || {
+            let answer = answer(live.address(), "windy").await;
+            let explained = answer.header("x-region-decision").unwrap_or_default();
+            Ok(!explained.contains("unknown_region"))
+        })
+        .await
+        .unwrap();
+        let first = answer(live.address(), SANJOSE).await;
+        let explained = first.header("x-region-decision").unwrap_or_default();
+        assert!(explained.contains("reason=failover") && explained.contains("ejected="), "{explained}");
+        assert_eq!(live.envoy.log().matches(": ejected ").count(), 1, "nobody had to learn it again");
+        more(&load, 50).await;
+        nobody_failed(load).await;
+    }
+}
+
+/// Every policy file of the repository, but those that are wrong on purpose.
+fn policies() -> Vec<PathBuf> {
+    let mut folders =
+        vec![paths::workspace().join("integration/demo"), paths::workspace().join("envoyfilter/examples")];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() {
+                folders.push(path);
+            } else if name.starts_with("policy") && name.ends_with(".yaml") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn envoy_accepts_what_is_rendered_for_every_policy_of_the_repository() {
+    let policies = policies();
+    assert!(policies.len() >= 2, "{policies:?}");
+    let subnet = Subnet::claim().unwrap();
+    for file in policies {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let plain: String =
+            text.lines().filter(|line| !line.starts_with("table:")).map(|line| format!("{line}\n")).collect();
+        for table in ["full", "plans"] {
+            for filter in [true, false] {
+                let site = site(None, &subnet, filter).unwrap();
+                let bootstrap = bootstrap(&format!("{plain}\ntable: {table}\n"), &site);
+                let bootstrap = bootstrap.unwrap_or_else(|error| panic!("{}: {error:#}", file.display()));
+                for version in EnvoyVersion::pinned() {
+                    let accepted = validate(&version, &bootstrap).await;
+                    accepted.unwrap_or_else(|error| panic!("{} {table} {filter}: {error:#}", file.display()));
+                }
+            }
+        }
+    }
+}
