@@ -10,6 +10,7 @@ pub mod diagnostics;
 pub mod envoy;
 pub mod explain;
 pub mod istio;
+pub mod install;
 pub mod limits;
 pub mod palette;
 pub mod policy_file;

@@ -2,6 +2,7 @@
 
 mod completions;
 mod explain;
+mod install;
 mod print;
 mod render;
 mod schema;
@@ -9,6 +10,7 @@ mod test;
 mod validate;
 
 use crate::diagnostics::Diagnostics;
+use crate::install::Direction;
 use crate::palette::COLOURED;
 use clap::{Parser, Subcommand, ValueEnum};
 use print::{complain, print, print_json};
@@ -47,6 +49,12 @@ enum Command {
     #[command(after_help = "Exit codes: 0 done.\n\n\
         In a policy file: # yaml-language-server: $schema=policy.schema.json")]
     Schema(schema::Arguments),
+    /// Puts rendered manifests into every cluster of a mesh, in the order that hurts nobody.
+    #[command(after_help = "Exit codes: 0 done, 1 a step failed, 2 wrong input, 130 stopped by Ctrl-C.")]
+    Install(install::Arguments),
+    /// Takes them out again, in the reverse order, and puts back what was there.
+    #[command(after_help = "Exit codes: 0 done, 1 a step failed, 2 wrong input, 130 stopped by Ctrl-C.")]
+    Rollback(install::Arguments),
     /// Writes a script that completes this command's words in a shell.
     #[command(after_help = "Exit codes: 0 done, 2 an unknown shell.")]
     Completions(completions::Arguments),
@@ -74,6 +82,8 @@ impl Cli {
             Command::Render(target) => target.run(self.output),
             Command::Test(arguments) => arguments.run(self.output),
             Command::Schema(arguments) => arguments.run(),
+            Command::Install(arguments) => arguments.run(Direction::Install, self.output),
+            Command::Rollback(arguments) => arguments.run(Direction::Rollback, self.output),
             Command::Completions(arguments) => arguments.run(),
         };
         result.unwrap_or_else(|error| report(&error, self.output))

@@ -1,0 +1,157 @@
+//! The rendered manifests, as what has to be applied in each stage.
+
+use super::stage::Stage;
+use crate::yaml::Tree;
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+
+/// The label that says: this object is ours to remove.
+pub(super) const OURS: &str = "install.meridian/managed";
+
+/// Every resource of a folder.
+#[derive(Debug)]
+pub(super) struct Documents {
+    all: Vec<Document>,
+}
+
+/// One resource.
+#[derive(Clone, Debug)]
+pub(super) struct Document {
+    stage: Stage,
+    value: Value,
+}
+
+impl Documents {
+    /// Reads every YAML or JSON file of a folder, in the order of their names.
+    pub(super) fn read(folder: &Path) -> Result<Self> {
+        let cannot =
+            || format!("{} cannot be read; give the folder that `meridian render istio` wrote", folder.display());
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder).with_context(cannot)? {
+            let path = entry.with_context(cannot)?.path();
+            if path.extension().is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|known| ending == *known)) {
+                files.push(path);
+            }
+        }
+        files.sort();
+        let mut all = Vec::new();
+        for file in &files {
+            all.extend(read_file(file)?);
+        }
+        ensure!(
+            !all.is_empty(),
+            "there is no manifest in {}; give the folder that `meridian render istio` wrote",
+            folder.display()
+        );
+        Ok(Self { all })
+    }
+
+    /// The resources of a stage, in order.
+    pub(super) fn of(&self, stage: Stage) -> Vec<&Document> {
+        self.all.iter().filter(|document| document.stage == stage).collect()
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> &[Document] {
+        &self.all
+    }
+}
+
+fn read_file(file: &PathBuf) -> Result<Vec<Document>> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("{name} cannot be read"))?;
+    let mut documents = Vec::new();
+    for part in text.split("\n---") {
+        let bare = part.trim_start_matches("---");
+        if bare.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+            continue;
+        }
+        let tree = Tree::parse(bare).map_err(|error| anyhow::anyhow!("{name} is not YAML: {}", error.message))?;
+        match tree.value.get("items").and_then(Value::as_array) {
+            Some(items) if tree.value.get("kind").is_some_and(|kind| kind == "List") => {
+                for item in items {
+                    documents.push(Document::new(item.clone()).with_context(|| format!("in {name}"))?);
+                }
+            }
+            _ => documents.push(Document::new(tree.value).with_context(|| format!("in {name}"))?),
+        }
+    }
+    Ok(documents)
+}
+
+impl Document {
+    fn new(mut value: Value) -> Result<Self> {
+        let kind = text(&value, "/kind").context("a document has no `kind`, so it is no Kubernetes resource")?;
+        let name = text(&value, "/metadata/name").with_context(|| format!("a {kind} has no `metadata.name`"))?;
+        let Some(stage) = Stage::of(&kind) else {
+            bail!(
+                "{kind} {name} has no place in the order of an installation; apply it yourself and keep it elsewhere"
+            );
+        };
+        let metadata = value.pointer_mut("/metadata").and_then(Value::as_object_mut);
+        if let Some(metadata) = metadata {
+            let labels = metadata.entry("labels").or_insert_with(|| Value::Object(Map::new()));
+            if let Some(labels) = labels.as_object_mut() {
+                labels.insert(OURS.to_owned(), json!("true"));
+            }
+        }
+        Ok(Self { stage, value })
+    }
+
+    /// The whole resource, with our label.
+    pub(super) fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// What it is, for people: `DestinationRule bookinfo/productpage`.
+    pub(super) fn title(&self) -> String {
+        title(&self.value)
+    }
+
+    /// Its namespace, if it names one.
+    pub(super) fn namespace(&self) -> Option<&str> {
+        self.value.pointer("/metadata/namespace").and_then(Value::as_str)
+    }
+
+    /// Its resource as `kubectl auth can-i` wants it: `destinationrules.networking.istio.io`.
+    pub(super) fn resource(&self) -> String {
+        let kind = text(&self.value, "/kind").unwrap_or_default().to_lowercase();
+        let plural = kind.strip_suffix('y').map_or_else(|| format!("{kind}s"), |stem| format!("{stem}ies"));
+        let version = text(&self.value, "/apiVersion").unwrap_or_default();
+        version.split_once('/').map_or_else(|| plural.clone(), |(group, _)| format!("{plural}.{group}"))
+    }
+}
+
+/// `Kind namespace/name` of any resource.
+pub(super) fn title(value: &Value) -> String {
+    let part = |pointer| text(value, pointer).unwrap_or_default();
+    let (kind, name) = (part("/kind"), part("/metadata/name"));
+    match text(value, "/metadata/namespace") {
+        Some(namespace) => format!("{kind} {namespace}/{name}"),
+        None => format!("{kind} {name}"),
+    }
+}
+
+/// A string in a tree.
+pub(super) fn text(value: &Value, pointer: &str) -> Option<String> {
+    value.pointer(pointer).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// Resources as one document for `kubectl -f -`.
+pub(super) fn list<'v>(items: impl IntoIterator<Item = &'v Value>) -> String {
+    let items: Vec<&Value> = items.into_iter().collect();
+    json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()
+}
+
+/// What `kubectl get -o json` said: nothing, one resource or a list of them.
+pub(super) fn items(said: &str) -> Option<Vec<Value>> {
+    if said.trim().is_empty() {
+        return Some(Vec::new());
+    }
+    let value: Value = serde_json::from_str(said).ok()?;
+    match value.get("items").and_then(Value::as_array) {
+        Some(items) => Some(items.clone()),
+        None => Some(vec![value]),
+    }
+}

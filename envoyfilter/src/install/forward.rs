@@ -1,0 +1,222 @@
+//! Into the clusters.
+
+use super::documents::{list, title};
+use super::journal::Stop;
+use super::pods::{Selector, hosts, subset_names};
+use super::stage::Stage;
+use super::{Run, before, preflight};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How often is looked while waiting.
+const LOOK: Duration = Duration::from_millis(500);
+
+pub(super) fn install(run: &mut Run<'_>) -> Result<(), Stop> {
+    preflight::check(run)?;
+    apply(run, Stage::Subsets)?;
+    wait_for_subsets(run)?;
+    apply(run, Stage::Routes)?;
+    apply(run, Stage::Module)?;
+    wait_for_module(run)?;
+    apply(run, Stage::Filter)?;
+    apply(run, Stage::Locks)?;
+    verify(run)
+}
+
+/// Applies a stage in every cluster.
+fn apply(run: &mut Run<'_>, stage: Stage) -> Result<(), Stop> {
+    run.journal.begin(stage.name());
+    let documents = run.documents.of(stage);
+    if documents.is_empty() {
+        return Ok(());
+    }
+    let (resources, count) = (list(documents.iter().map(|document| document.value())), documents.len());
+    let titles: Vec<String> = documents.iter().map(|document| document.title()).collect();
+    let (dry_run, take_over) = (run.order.dry_run, run.order.take_over);
+    for cluster in &run.clusters {
+        run.go_on()?;
+        let kept = before::keep(cluster, &documents, dry_run)?;
+        if !kept.is_empty() {
+            let kept = kept.join(", ");
+            if dry_run {
+                run.journal.saw(cluster.context(), format!("would keep {kept} for a way back"));
+            } else {
+                run.journal.changed(cluster.context(), format!("kept {kept} for a way back"));
+            }
+        }
+        let said = cluster.apply(&resources, dry_run, take_over)?;
+        if !said.ok() {
+            return Err(refused(cluster.context(), &said.why()));
+        }
+        let titles = titles.join(", ");
+        if dry_run {
+            run.journal.saw(cluster.context(), format!("would apply {count}: {titles}"));
+        } else {
+            run.journal.changed(cluster.context(), format!("applied {count}: {titles}"));
+        }
+    }
+    Ok(())
+}
+
+fn refused(context: &str, why: &str) -> Stop {
+    let remedy = if why.contains("conflict") {
+        "somebody else has set these fields; if ours are to replace them, run this again with --take-over, which keeps theirs for a rollback"
+    } else if why.contains("no matches for kind") {
+        "install Istio in this cluster and run this again"
+    } else {
+        "correct what the cluster refuses and run this again"
+    };
+    Stop::failed_in(context, why, remedy)
+}
+
+/// Until every cluster has the subsets, and every east-west gateway knows them.
+fn wait_for_subsets(run: &mut Run<'_>) -> Result<(), Stop> {
+    let documents = run.documents.of(Stage::Subsets);
+    if documents.is_empty() {
+        return Ok(());
+    }
+    run.journal.begin("wait");
+    let names = if run.order.gateways.is_empty() { Vec::new() } else { subset_names(&run.documents) };
+    let selector = Selector { namespace: None, labels: run.order.gateways.clone() };
+    if run.order.dry_run {
+        for cluster in &run.clusters {
+            let gateways = if names.is_empty() { String::new() } else { format!(", and each pod {}", selector.labels) };
+            run.journal.saw(cluster.context(), format!("would wait until it has all {}{gateways}", documents.len()));
+        }
+        return Ok(());
+    }
+    for cluster in &run.clusters {
+        patiently(
+            run,
+            || {
+                let found = before::present(cluster, &documents)?;
+                let missing = documents
+                    .iter()
+                    .find(|document| !found.iter().any(|one| title(one) == document.title() && before::is_ours(one)));
+                Ok(missing.map(|document| format!("it has no {}", document.title())))
+            },
+            "check who removes it there, and run this again",
+        )
+        .map_err(|stop| at(cluster.context(), stop))?;
+        let gateways = if names.is_empty() { Vec::new() } else { selector.pods(cluster)? };
+        for gateway in &gateways {
+            patiently(
+                run,
+                || {
+                    let said = gateway.ask(cluster, "clusters")?;
+                    if !said.ok() {
+                        return Ok(Some(format!("{} does not answer: {}", gateway.title(), said.why())));
+                    }
+                    let missing = names.iter().find(|name| !said.stdout.contains(name.as_str()));
+                    Ok(missing.map(|name| format!("{} does not know {name}", gateway.title())))
+                },
+                "check that istiod runs there and that the service exists in this cluster too, and run this again",
+            )
+            .map_err(|stop| at(cluster.context(), stop))?;
+        }
+        let asked = match gateways.len() {
+            0 if names.is_empty() => String::new(),
+            0 => format!("; no pod has the labels {}, so none was asked", selector.labels),
+            count => format!(", and {count} east-west gateways know them"),
+        };
+        run.journal.saw(cluster.context(), format!("has all {}{asked}", documents.len()));
+    }
+    Ok(())
+}
+
+/// Until the file of the module is where the filter will look for it: Envoy looks once.
+fn wait_for_module(run: &mut Run<'_>) -> Result<(), Stop> {
+    let hosts = hosts(&run.documents);
+    run.journal.begin("wait");
+    for cluster in &run.clusters {
+        for host in &hosts {
+            let Some(file) = &host.file else { continue };
+            if run.order.dry_run {
+                run.journal
+                    .saw(cluster.context(), format!("would wait for {file} in each pod {}", host.selector.labels));
+                continue;
+            }
+            let pods = host.selector.pods(cluster)?;
+            for pod in &pods {
+                patiently(
+                    run,
+                    || {
+                        let said = pod.exec(cluster, &["test", "-f", file])?;
+                        // A proxy without a shell's tools cannot tell; the last step does, by what the filter counts.
+                        let silent = matches!(said.code, Some(126 | 127));
+                        Ok((!said.ok() && !silent).then(|| format!("{} has no {file}", pod.title())))
+                    },
+                    "mount the ConfigMap of the module into this pod's proxy (README: Install), and run this again",
+                )
+                .map_err(|stop| at(cluster.context(), stop))?;
+            }
+            run.journal.saw(cluster.context(), format!("{} pods {} have the module", pods.len(), host.selector.labels));
+        }
+    }
+    Ok(())
+}
+
+/// That the clusters have what was applied, and that the filter runs.
+fn verify(run: &mut Run<'_>) -> Result<(), Stop> {
+    run.journal.begin("verify");
+    let resources = list(run.documents.all().iter().map(|document| document.value()));
+    let hosts = hosts(&run.documents);
+    for cluster in &run.clusters {
+        run.go_on()?;
+        if run.order.dry_run {
+            run.journal.saw(cluster.context(), "would compare what it has, and ask each filter for its counts");
+            continue;
+        }
+        let said = cluster.diff(&resources, run.order.take_over)?;
+        match said.code {
+            Some(0) => {}
+            Some(1) => {
+                let what = format!("it has not what was applied:\n{}", said.why());
+                return Err(Stop::failed_in(cluster.context(), what, "check who changes it there, and run this again"));
+            }
+            _ => return Err(Stop::failed_in(cluster.context(), said.why(), "run this again")),
+        }
+        let mut running = 0;
+        for pod in hosts.iter().map(|host| host.selector.pods(cluster)).collect::<Result<Vec<_>, _>>()?.iter().flatten()
+        {
+            patiently(
+                run,
+                || {
+                    let said = pod.ask(cluster, "stats?filter=meridian_")?;
+                    let runs = said.ok() && said.stdout.contains("meridian_");
+                    Ok((!runs).then(|| format!("the filter does not run in {}", pod.title())))
+                },
+                "read that pod's log for `wasm` and `rejected`; traffic goes by the routes alone until it does",
+            )
+            .map_err(|stop| at(cluster.context(), stop))?;
+            running += 1;
+        }
+        run.journal.saw(cluster.context(), format!("has all of it, and the filter runs in {running} pods"));
+    }
+    Ok(())
+}
+
+/// Looks until nothing is missing, but not for ever.
+fn patiently(
+    run: &Run<'_>,
+    mut missing: impl FnMut() -> Result<Option<String>, Stop>,
+    remedy: &str,
+) -> Result<(), Stop> {
+    let deadline = Instant::now() + run.order.timeout;
+    loop {
+        run.go_on()?;
+        let Some(what) = missing()? else { return Ok(()) };
+        if Instant::now() >= deadline {
+            return Err(Stop::failed(format!("{what}, after {} s", run.order.timeout.as_secs()), remedy));
+        }
+        sleep(LOOK);
+    }
+}
+
+/// The same stop, in a cluster.
+fn at(context: &str, stop: Stop) -> Stop {
+    match stop {
+        Stop::Failed { context: None, what, remedy } => Stop::failed_in(context, what, remedy),
+        other => other,
+    }
+}

@@ -1,0 +1,102 @@
+//! Puts rendered manifests into every cluster of a mesh, and takes them out again.
+//!
+//! A mesh has no transaction over its clusters, so safety is in the order. A route that names a subset is a 503 wherever the subset is
+//! missing, and the east-west gateway of *each* cluster needs it as well: so subsets go everywhere first, and nothing follows until
+//! every cluster and every east-west gateway has them. The filter only moves requests between routes that exist, so it comes after the
+//! routes; what refuses requests comes last, when nothing goes the old way any more. Going back is the same way backwards.
+//!
+//! Every step may be repeated: it applies what is declared, and what stood there before is kept in the cluster ([`before`]), so that
+//! going back does not depend on whoever went forward. Nothing here is cleverer than `kubectl`, which does all of the work.
+
+mod before;
+mod documents;
+mod forward;
+mod interrupt;
+mod journal;
+mod kubectl;
+mod pods;
+mod preflight;
+mod rollback;
+mod stage;
+
+use anyhow::{Result, ensure};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use documents::Documents;
+use interrupt::Interrupt;
+pub use journal::Outcome;
+use journal::{Journal, Stop};
+use kubectl::Kubectl;
+
+/// Which way to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Into the clusters.
+    Install,
+    /// Out of them.
+    Rollback,
+}
+
+/// What to do, and where.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Which way.
+    pub direction: Direction,
+    /// The contexts of `kubectl`, one for each cluster.
+    pub contexts: Vec<String>,
+    /// The folder of the rendered manifests.
+    pub manifests: PathBuf,
+    /// Ask, print, change nothing.
+    pub dry_run: bool,
+    /// Take over fields that somebody else has set; what stood there is kept for the way back.
+    pub take_over: bool,
+    /// The longest wait for each thing that is waited for.
+    pub timeout: Duration,
+    /// The labels of the east-west gateways; empty where there are none to ask.
+    pub gateways: String,
+    /// How long the mesh may take to follow a change that nobody confirms.
+    pub settle: Duration,
+    /// Print a line for each step as it is done.
+    pub narrate: bool,
+}
+
+/// What every step needs.
+struct Run<'o> {
+    order: &'o Order,
+    documents: Documents,
+    clusters: Vec<Kubectl>,
+    journal: Journal,
+    interrupt: Interrupt,
+}
+
+/// Carries out an order.
+///
+/// # Errors
+/// If the order cannot be understood: no context, one twice, manifests that cannot be read. What fails later is in the outcome.
+pub fn carry_out(order: &Order) -> Result<Outcome> {
+    ensure!(!order.contexts.is_empty(), "no cluster is named: give one --context for each cluster of the mesh");
+    for (index, context) in order.contexts.iter().enumerate() {
+        let again = order.contexts.iter().skip(index + 1).any(|other| other == context);
+        ensure!(!again, "--context {context} is given twice");
+    }
+    let mut run = Run {
+        order,
+        documents: Documents::read(&order.manifests)?,
+        clusters: order.contexts.iter().map(|context| Kubectl::new(context)).collect(),
+        journal: Journal::new(order.narrate),
+        interrupt: Interrupt::listen()?,
+    };
+    let end = match order.direction {
+        Direction::Install => forward::install(&mut run),
+        Direction::Rollback => rollback::roll_back(&mut run),
+    };
+    Ok(run.journal.close(end.err()))
+}
+
+impl Run<'_> {
+    /// Between two steps: whether to go on.
+    fn go_on(&self) -> Result<(), Stop> {
+        if self.interrupt.came() { Err(Stop::Interrupted) } else { Ok(()) }
+    }
+}
