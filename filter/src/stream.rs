@@ -21,8 +21,8 @@ pub(crate) struct Stream {
 enum Trail {
     /// Nothing was decided: all was calm, or the host is not the policy's.
     Native,
-    /// A decision was made; the header is there if it differed from the native table.
-    Decided { expected: Option<Expected>, header: Option<String> },
+    /// A decision was made; the header is there if it is worth telling however it ends.
+    Decided { decision: Decision, header: Option<String> },
     /// The filter answered by itself.
     Refused,
 }
@@ -95,11 +95,7 @@ impl Stream {
         // Who got what was asked for, or asked for nothing and went where such requests go, needs no explanation.
         let notable = !matches!(decision.reason(), Reason::Asked | Reason::Local | Reason::Weighted);
         let header = notable.then(|| self.explain(decision, now));
-        let expected = decision.chosen().map(|region| {
-            let probe = decision.token().is_some();
-            Expected { service: decision.service, region, probe }
-        });
-        self.trail = Trail::Decided { expected, header };
+        self.trail = Trail::Decided { decision: *decision, header };
     }
 
     fn refuse(&mut self, decision: &Decision, status: u16, reason: Reason, now: Timestamp) -> Action {
@@ -128,10 +124,11 @@ impl Stream {
         }
         let Some(headers) = metrics.checked("get_headers", abi::headers(Map::Response)) else { return };
         let response = facts::response(&headers);
-        let (expected, mut header) = match std::mem::replace(&mut self.trail, Trail::Native) {
-            Trail::Decided { expected, header } => (expected, header),
+        let (decided, mut header) = match std::mem::replace(&mut self.trail, Trail::Native) {
+            Trail::Decided { decision, header } => (Some(decision), header),
             Trail::Native | Trail::Refused => (None, None),
         };
+        let expected = decided.as_ref().and_then(expected);
         let plain = is_plain(&engine.policy, &response, expected);
         if !(plain && engine.health.view().is_quiet()) {
             let upstream = (!plain).then(|| facts::upstream(&engine.policy, metrics));
@@ -139,7 +136,10 @@ impl Stream {
             self.learn(&judgement);
             let notable = judgement.delivery == Delivery::Rescued || response.status >= 500;
             if notable && header.is_none() {
-                header = self.explain_native(upstream.and_then(|facts| facts.planned).map(|(_, region)| region));
+                header = match &decided {
+                    Some(decision) => Some(self.explain(decision, engine.now())),
+                    None => self.explain_native(upstream.and_then(|facts| facts.planned).map(|(_, region)| region)),
+                };
             }
             if let Some(text) = &mut header {
                 add_delivery(text, judgement.delivery);
@@ -231,4 +231,10 @@ impl Stream {
         let record = DecisionRecord { asked, chosen: Some(chosen), reason, rule };
         Some(decision_header(policy, &record, std::iter::empty()))
     }
+}
+
+/// What a response is held against.
+fn expected(decision: &Decision) -> Option<Expected> {
+    let probe = decision.token().is_some();
+    decision.chosen().map(|region| Expected { service: decision.service, region, probe })
 }
