@@ -120,9 +120,9 @@ impl Seen {
         self.samples.iter().filter(|sample| !sample.succeeded())
     }
 
-    fn rescued(&self) -> usize {
+    fn rescued(&self) -> impl Iterator<Item = &Sample> {
         let told = |sample: &&Sample| sample.decision.as_deref().is_some_and(|text| text.contains("outcome=rescued"));
-        self.samples.iter().filter(told).count()
+        self.samples.iter().filter(told)
     }
 
     /// Requests for the lost region that were sent after its ejection and answered before it came back.
@@ -136,7 +136,7 @@ impl Seen {
         let failed = self.failed().map(|sample| format!("{sample:?}\n")).collect::<String>();
         let (way, setup, samples) = (self.way, &self.setup, self.samples.len());
         let times = format!("lost at {:?}, ejected at {:?}, back at {:?}", self.lost, self.ejected, self.given_back);
-        let counts = format!("{} of {samples} failed, {} were rescued", self.failed().count(), self.rescued());
+        let counts = format!("{} of {samples} failed, {} were rescued", self.failed().count(), self.rescued().count());
         format!("{way:?}, {setup:?}: {times}; {counts}\n{failed}{}", self.log)
     }
 }
@@ -245,7 +245,18 @@ fn all(version: &EnvoyVersion) -> Vec<Setup> {
 fn nobody_pays(seen: &[Seen]) {
     for seen in seen {
         assert_eq!(seen.failed().count(), 0, "{}", seen.story());
-        assert!(seen.rescued() >= THRESHOLD, "the outage was hardly felt: {}", seen.story());
+        assert!(seen.rescued().count() >= THRESHOLD, "the outage was hardly felt: {}", seen.story());
+    }
+}
+
+fn the_rescued_are_told_what_they_asked_for(seen: &[Seen]) {
+    for seen in seen {
+        for sample in seen.rescued() {
+            let decision = sample.decision.as_deref().unwrap_or_default();
+            let asked = sample.kind.strip_prefix("asks ").map(|region| format!("asked={region}, "));
+            assert_eq!(decision.contains("asked="), asked.is_some(), "{sample:?} {:?}", seen.setup);
+            assert!(decision.starts_with(asked.as_deref().unwrap_or("chosen=")), "{sample:?} {:?}", seen.setup);
+        }
     }
 }
 
@@ -264,14 +275,20 @@ fn nobody_fails_who_was_sent_after_the_ejection(seen: &[Seen]) {
     }
 }
 
+async fn killed(version: &EnvoyVersion) {
+    let seen = play(Way::Killed, all(version)).await;
+    nobody_pays(&seen);
+    the_rescued_are_told_what_they_asked_for(&seen);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_region_costs_no_request_on_the_newest_envoy() {
-    nobody_pays(&play(Way::Killed, all(&EnvoyVersion::newest().unwrap())).await);
+    killed(&EnvoyVersion::newest().unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_region_costs_no_request_on_the_oldest_envoy() {
-    nobody_pays(&play(Way::Killed, all(&EnvoyVersion::oldest().unwrap())).await);
+    killed(&EnvoyVersion::oldest().unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
