@@ -1,5 +1,12 @@
 //! A configuration that is wrong is refused whole and by name, and the last good one keeps serving.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what cannot go on has failed, in helpers as well"
+)]
+
 mod support;
 
 use std::net::SocketAddr;

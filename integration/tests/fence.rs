@@ -3,6 +3,13 @@
 //! Productpage is fenced in Europe, by host and by path, and details is not. So every request that productpage in us-east-1 ever sees
 //! has left its fence, and that details there is busy all the time shows that the way is open and the count is not blind.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what cannot go on has failed, in helpers as well"
+)]
+
 mod support;
 
 use std::path::{Path, PathBuf};

@@ -3,6 +3,13 @@
 //! Each play has its own mesh and several ingresses in front of it, so that one outage is seen at once by workers and tables that
 //! differ. What is lost is always productpage in one cluster; the requests go round: no header, pinned to the one, pinned to the other.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what cannot go on has failed, in helpers as well"
+)]
+
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
