@@ -11,6 +11,7 @@ pub mod clock;
 pub mod demo;
 pub mod envoy;
 pub mod interrupt;
+pub mod istio;
 pub mod load;
 pub mod mesh;
 pub mod net;

@@ -1,0 +1,97 @@
+//! Istio resources as files, with the few words filled in that only a run knows: addresses, and where the module is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+/// A set of manifests.
+#[derive(Clone, Debug, Default)]
+pub struct Manifests {
+    files: Vec<(String, String)>,
+    words: Vec<(String, String)>,
+}
+
+impl Manifests {
+    /// The YAML files of a folder.
+    ///
+    /// # Errors
+    /// When it cannot be read or has none.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let why = || format!("The manifests in {} cannot be read.", folder.display());
+        let mut paths: Vec<PathBuf> = Vec::new();
+        for entry in fs::read_dir(folder).with_context(why)? {
+            paths.push(entry.with_context(why)?.path());
+        }
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+        paths.sort();
+        ensure!(!paths.is_empty(), "There are no manifests in {}.", folder.display());
+        let mut manifests = Self::default();
+        for path in paths {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            manifests.files.push((name, fs::read_to_string(&path).with_context(why)?));
+        }
+        Ok(manifests)
+    }
+
+    /// One more, or another one in place of one of that name.
+    #[must_use]
+    pub fn file(mut self, name: &str, text: &str) -> Self {
+        self.files.retain(|(known, _)| known != name);
+        self.files.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// Without one.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.files.retain(|(known, _)| known != name);
+        self
+    }
+
+    /// Writes `value` wherever `${word}` stands.
+    #[must_use]
+    pub fn word(mut self, word: &str, value: &str) -> Self {
+        self.words.push((format!("${{{word}}}"), value.to_owned()));
+        self
+    }
+
+    /// One of them as it will be written.
+    ///
+    /// # Errors
+    /// When there is none of that name, or it holds a word that was not given.
+    pub fn text(&self, name: &str) -> Result<String> {
+        let found = self.files.iter().find(|(known, _)| known == name);
+        let (_, text) = found.with_context(|| format!("There is no manifest {name}."))?;
+        let filled = self.words.iter().fold(text.clone(), |text, (word, value)| text.replace(word, value));
+        let left = filled.split_once("${").map(|(_, rest)| rest.split('}').next().unwrap_or_default());
+        ensure!(left.is_none(), "{name} holds ${{{}}}, which was not given.", left.unwrap_or_default());
+        Ok(filled)
+    }
+
+    /// Writes all of them into a folder.
+    ///
+    /// # Errors
+    /// When they cannot be written, or hold a word that was not given.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        fs::create_dir_all(folder).with_context(|| format!("{} cannot be made.", folder.display()))?;
+        for (name, _) in &self.files {
+            let path = folder.join(name);
+            fs::write(&path, self.text(name)?).with_context(|| format!("{} cannot be written.", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_filled_in_and_one_that_is_missing_is_named() {
+        let manifests = Manifests::default().file("a.yaml", "bind: ${IP}").word("IP", "127.0.0.1");
+        assert_eq!(manifests.text("a.yaml").unwrap(), "bind: 127.0.0.1");
+        let error = manifests.file("a.yaml", "x: ${MODULE}").text("a.yaml").unwrap_err().to_string();
+        assert_eq!(error, "a.yaml holds ${MODULE}, which was not given.");
+    }
+}
