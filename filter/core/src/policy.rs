@@ -291,24 +291,32 @@ impl Policy {
         }
     }
 
-    /// The service and the plan's first region of an Envoy cluster named as [`Destination::cluster`] does.
+    /// The service and the plan's first region of an Envoy cluster named as [`Destination::cluster`] does, or of one version of the
+    /// service under that plan (`v1-<plan>`).
     #[must_use]
     pub fn plan_of_cluster(&self, cluster: &[u8]) -> Option<(ServiceId, RegionId)> {
         let text = std::str::from_utf8(cluster).ok()?;
         let mut parts = text.splitn(4, '|');
-        let (_, port, plan, host) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let (_, port, subset, host) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let port: u16 = port.parse().ok()?;
         let service = self
             .services
             .iter()
             .position(|service| service.destination.port == port && service.destination.host == host)
             .and_then(ServiceId::at)?;
+        let mut plans =
+            std::iter::once(subset).chain(subset.match_indices('-').filter_map(|(at, _)| subset.get(at + 1..)));
+        let region = plans.find_map(|plan| self.first_region(plan))?;
+        Some((service, region))
+    }
+
+    /// The region that a plan tries first, by the plan's name.
+    fn first_region(&self, plan: &str) -> Option<RegionId> {
         let name = plan.strip_prefix("prefer-").or_else(|| plan.strip_prefix("only-"))?;
-        let region = self.region_named(name).or_else(|| {
+        self.region_named(name).or_else(|| {
             // `-in-` may stand inside a region's name, so every cut is tried.
             name.match_indices("-in-").find_map(|(at, _)| self.region_named(name.get(..at)?))
-        })?;
-        Some((service, region))
+        })
     }
 }
 

@@ -328,6 +328,16 @@ mod properties {
         }
 
         #[test]
+        fn one_version_of_a_service_is_under_the_same_plan(policy in policies(), wish in wishes(), version in "[a-z][a-z0-9-]{0,8}") {
+            let decision = ask(&policy, &Health::default(), &wish);
+            if let Verdict::Route { plan, .. } = decision.verdict {
+                let service = policy.service(decision.service).unwrap();
+                let cluster = service.destination.cluster(&format!("{version}-{}", policy.plan_name(plan).unwrap()));
+                prop_assert_eq!(policy.plan_of_cluster(cluster.as_bytes()), Some((decision.service, plan.first)));
+            }
+        }
+
+        #[test]
         fn a_region_comes_back_when_its_time_is_over(policy in policies(), left in 1_u64..100_000) {
             let key = CellKey { service: ServiceId(0), region: RegionId(0) };
             let mut health = Health::default();
