@@ -16,7 +16,7 @@ pub(super) enum Target {
     /// A static Envoy: its whole bootstrap, as `envoy.json`.
     Envoy(Arguments),
     /// An Istio mesh: a folder of manifests for each cluster.
-    Istio(istio::Arguments),
+    Istio(Box<istio::Arguments>),
 }
 
 #[derive(Debug, Args)]

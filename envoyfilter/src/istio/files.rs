@@ -53,7 +53,7 @@ impl Files {
     pub fn write(&self, folder: &Path) -> Result<Vec<PathBuf>> {
         for path in self.files.keys() {
             let path = folder.join(path);
-            if path.exists() && !is_generated(&path) {
+            if path.exists() && !was_generated(&path) {
                 bail!("{} was not generated and would be lost; move it, or write to another folder", path.display());
             }
         }
@@ -79,8 +79,13 @@ impl Files {
     }
 }
 
-fn is_generated(path: &Path) -> bool {
-    std::fs::read_to_string(path).is_ok_and(|text| text.starts_with(MARK))
+/// Whether a file's text was written here.
+pub(super) fn is_generated(text: &str) -> bool {
+    text.starts_with(MARK)
+}
+
+fn was_generated(path: &Path) -> bool {
+    std::fs::read_to_string(path).is_ok_and(|text| is_generated(&text))
 }
 
 fn generated_below(folder: &Path) -> Vec<PathBuf> {
@@ -90,7 +95,7 @@ fn generated_below(folder: &Path) -> Vec<PathBuf> {
         let path = entry.path();
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             found.extend(generated_below(&path));
-        } else if path.extension().is_some_and(|end| end == "yaml") && is_generated(&path) {
+        } else if path.extension().is_some_and(|end| end == "yaml") && was_generated(&path) {
             found.push(path);
         }
     }

@@ -49,7 +49,7 @@ pub(super) fn covers(wide: &str, narrow: &str) -> bool {
 }
 
 /// The shorter names of a registry's host, which istiod adds by itself.
-fn is_short(domain: &str, registry: &[&str]) -> bool {
+pub(super) fn is_short(domain: &str, registry: &[&str]) -> bool {
     let cut = |host: &&str| host.strip_suffix(".svc.cluster.local").map(str::to_owned);
     registry.iter().filter_map(cut).any(|name| domain == name || domain == format!("{name}.svc"))
 }

@@ -4,7 +4,7 @@ use super::files::Files;
 use serde_json::{Value, json};
 
 /// The parts of a cluster's folder, in the order of the rollout.
-const PARTS: [&str; 2] = ["subsets", "routes"];
+const PARTS: [&str; 7] = ["guard", "subsets", "edge", "routes", "filter", "tag", "lock"];
 
 /// Adds the kustomizations of a cluster's folder.
 pub(super) fn add(files: &mut Files, cluster: &str) {
@@ -19,6 +19,11 @@ pub(super) fn add(files: &mut Files, cluster: &str) {
     }
     let about = "Everything at once. The parts stand in the order of the rollout; each can be applied alone.";
     files.add(format!("{cluster}/kustomization.yaml"), about, &kustomization(&parts));
+}
+
+/// Patches for workloads that are declared elsewhere.
+pub(super) fn component(patches: &[Value]) -> Value {
+    json!({"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component", "patches": patches})
 }
 
 fn kustomization(resources: &[impl AsRef<str>]) -> Value {

@@ -7,19 +7,33 @@
 //!
 //! | folder | holds | step |
 //! |---|---|---|
-//! | `subsets` | `DestinationRule`s | first, in **every** cluster: an east-west gateway knows a subset only from its own istiod |
+//! | `labels` | a Kustomize component: the fences' labels, for the workloads' own manifests | first: a fence without pods serves nobody |
+//! | `guard` | a `ValidatingAdmissionPolicy`: no such label outside its fence | with the labels |
+//! | `subsets` | `DestinationRule`s | then, in **every** cluster: an east-west gateway knows a subset only from its own istiod |
+//! | `edge` | `EnvoyFilter`s: what a client may not bring is taken out | before the routes, which trust what is left |
 //! | `routes` | `VirtualService`s | when the subsets are everywhere |
+//! | `mount` | a Kustomize component: the module's volume, for gateways and sidecars | before the filter |
+//! | `filter` | the module and the `EnvoyFilter`s that load it, or `WasmPlugin`s | when the routes are there |
+//! | `tag` | `EnvoyFilter`s: answers say which cluster served them | any time |
+//! | `lock` | `AuthorizationPolicy`s: pods outside every fence of their service answer nobody | last |
 //!
 //! Every name and number comes from the same compiled policy that the filter decides with.
 
+mod cluster;
 mod complaint;
+mod delivery;
 mod destination_rule;
 mod files;
+mod filter;
+mod given;
+mod guard;
 mod hosts;
 mod http_route;
 mod kustomize;
 mod matching;
+mod mesh_config;
 mod needs;
+mod sha256;
 mod subset;
 mod table;
 #[cfg(test)]
@@ -28,16 +42,15 @@ mod virtual_service;
 mod yaml;
 
 pub use files::Files;
+pub use filter::{Module, Source, Tag};
+pub use given::Sources;
 
-use crate::limits::PLANS_PER_SERVICE;
 use crate::policy_file::PolicyFile;
 use anyhow::{Result, bail};
-use complaint::{Complaints, Place};
-use destination_rule::Subsets;
+use cluster::Cluster;
+use complaint::Complaints;
 use meridian_core::{LocalHints, Policy, UnknownKeys, compile};
-use needs::Needs;
-use serde_json::Value;
-use virtual_service::Tables;
+use serde_json::{Map, Value, json};
 
 /// What the policy does not say about the mesh.
 #[derive(Clone, Debug)]
@@ -50,6 +63,22 @@ pub struct Options {
     pub root_namespace: String,
     /// Every pod reaches every other one without a gateway.
     pub one_network: bool,
+    /// What the user has already.
+    pub given: Option<Sources>,
+    /// The labels of the gateways' pods.
+    pub gateway_selector: Map<String, Value>,
+    /// Where the gateways' pods run.
+    pub gateway_namespace: String,
+    /// Where proxies get the module; none: the native table alone.
+    pub module: Option<Source>,
+    /// Namespaces whose sidecars decide for the calls of their applications.
+    pub outbound: Vec<String>,
+    /// Who tags answers.
+    pub tag: Tag,
+    /// The label that tells a service's workloads, by the first part of its host.
+    pub workload_label: String,
+    /// Clusters with the trust domain of their workloads.
+    pub trust_domains: Vec<(String, String)>,
 }
 
 impl Default for Options {
@@ -59,6 +88,14 @@ impl Default for Options {
             gateways: Vec::new(),
             root_namespace: "istio-system".to_owned(),
             one_network: false,
+            given: None,
+            gateway_selector: Map::from_iter([("istio".to_owned(), json!("ingressgateway"))]),
+            gateway_namespace: "istio-system".to_owned(),
+            module: None,
+            outbound: Vec::new(),
+            tag: Tag::default(),
+            workload_label: "app".to_owned(),
+            trust_domains: Vec::new(),
         }
     }
 }
@@ -72,74 +109,12 @@ pub fn render(file: &PolicyFile, options: &Options) -> Result<Files> {
     let mut files = Files::new(file.policy.revision());
     for cluster in clusters(&file.policy, options)? {
         let policy = compiled_for(file, cluster)?;
-        Cluster { policy: &policy, name: cluster, options, complaints: &complaints }.render(&mut files);
+        let cluster =
+            Cluster { policy: &policy, document: &file.document, name: cluster, options, complaints: &complaints };
+        cluster.render(&mut files);
     }
     complaints.into_result()?;
     Ok(files)
-}
-
-/// One cluster's folder.
-struct Cluster<'a> {
-    policy: &'a Policy,
-    name: &'a str,
-    options: &'a Options,
-    complaints: &'a Complaints,
-}
-
-impl Cluster<'_> {
-    fn render(&self, files: &mut Files) {
-        let mut needs = Needs::default();
-        self.routes(files, &mut needs);
-        self.subsets(files, &needs);
-        kustomize::add(files, self.name);
-    }
-
-    fn routes(&self, files: &mut Files, needs: &mut Needs) {
-        let tables = Tables { policy: self.policy, gateways: &self.options.gateways, complaints: self.complaints };
-        let mut taken = Vec::new();
-        for group in hosts::groups(self.policy, |_| true) {
-            let Some(service) = self.policy.service(group.service) else { continue };
-            let name = virtual_service::name(&group, service, &taken);
-            let namespace = virtual_service::namespace(&service.destination.host, &self.options.root_namespace);
-            if let Some(resource) = tables.plain(&group, &name, namespace, needs) {
-                files.add(self.path("routes", &resource), &about_routes(self.name), &resource);
-            }
-            taken.push(name);
-        }
-    }
-
-    fn subsets(&self, files: &mut Files, needs: &Needs) {
-        let subsets =
-            Subsets { policy: self.policy, one_network: self.options.one_network, complaints: self.complaints };
-        for (host, needs) in needs.hosts() {
-            let Some(service) = self.policy.services().iter().find(|service| service.destination.host == host) else {
-                continue;
-            };
-            let at = Place::new(format!("service `{}`", service.name));
-            if needs.len() > PLANS_PER_SERVICE {
-                let wrong = format!("needs {} subsets; the limit is {PLANS_PER_SERVICE}", needs.len());
-                self.complaints.note(&at, wrong, "use fences that hold fewer regions, or fewer versions at a time");
-            }
-            let namespace = virtual_service::namespace(host, &self.options.root_namespace);
-            let resource = subsets.plain(&service.name, namespace, host, needs);
-            files.add(self.path("subsets", &resource), ABOUT_SUBSETS, &resource);
-        }
-    }
-
-    /// `<cluster>/<folder>/<kind>.<namespace>.<name>.yaml`
-    fn path(&self, folder: &str, resource: &Value) -> String {
-        let text = |path: &str| resource.pointer(path).and_then(Value::as_str).unwrap_or_default();
-        let kind = text("/kind").to_ascii_lowercase();
-        let namespace = text("/metadata/namespace");
-        let dot = if namespace.is_empty() { "" } else { "." };
-        format!("{}/{folder}/{kind}.{namespace}{dot}{}.yaml", self.name, text("/metadata/name"))
-    }
-}
-
-const ABOUT_SUBSETS: &str = "One subset per plan. Labels are the fence, failoverPriority is the preference.";
-
-fn about_routes(cluster: &str) -> String {
-    format!("The native table, for the proxies of cluster {cluster}.")
 }
 
 /// The clusters to render for, which are part of names, labels and paths from here on.
@@ -159,6 +134,14 @@ fn clusters<'a>(policy: &'a Policy, options: &'a Options) -> Result<Vec<&'a str>
         if !known.contains(&cluster.as_str()) {
             bail!("the policy has no cluster `{cluster}`; it has {}", known.join(", "));
         }
+    }
+    if let Some((cluster, _)) = options.trust_domains.iter().find(|(cluster, _)| !known.contains(&cluster.as_str())) {
+        bail!("a trust domain is given for the cluster `{cluster}`; the policy has {}", known.join(", "));
+    }
+    if let Some(Source::File(module)) = &options.module
+        && !delivery::fits(module)
+    {
+        bail!("the module is larger than a ConfigMap takes (1 MiB); push it to a registry and use `--oci`");
     }
     Ok(if options.clusters.is_empty() { known } else { options.clusters.iter().map(String::as_str).collect() })
 }

@@ -1,10 +1,10 @@
 //! `meridian render istio`.
 
 use super::super::{Output, print_json};
-use crate::istio::{self, Options};
+use crate::istio::{self, Module, Options, Source, Sources, Tag};
 use crate::policy_file::PolicyFile;
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use meridian_core::LocalHints;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,6 +13,9 @@ use std::process::ExitCode;
 pub(in crate::cli) struct Arguments {
     /// The policy file.
     file: PathBuf,
+    /// A folder with the VirtualServices and DestinationRules there are; the policy is laid over them.
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
     /// The folder to write to, with one folder per cluster; what was rendered there before and is not now is removed.
     #[arg(short = 'o', long = "out", value_name = "DIR")]
     out: PathBuf,
@@ -22,12 +25,50 @@ pub(in crate::cli) struct Arguments {
     /// A Gateway that answers for the policy's public hosts; can be repeated.
     #[arg(long = "gateway", value_name = "NAMESPACE/NAME", value_parser = gateway)]
     gateways: Vec<String>,
-    /// Istio's root namespace.
+    /// A label of the gateways' pods; can be repeated.
+    #[arg(long = "gateway-selector", value_name = "KEY=VALUE", value_parser = pair, default_value = "istio=ingressgateway")]
+    gateway_selector: Vec<(String, String)>,
+    /// The namespace of the gateways' pods.
+    #[arg(long, value_name = "NAMESPACE", default_value = "istio-system")]
+    gateway_namespace: String,
+    /// Istio's root namespace, for services that have none of their own.
     #[arg(long, value_name = "NAMESPACE", default_value = "istio-system")]
     root_namespace: String,
     /// Every pod reaches every other one without an east-west gateway.
     #[arg(long)]
     one_network: bool,
+    /// The filter's module, to be delivered by ConfigMap. Without it and without `--oci`: the native table alone.
+    #[arg(long, value_name = "FILE", conflicts_with = "oci")]
+    module: Option<PathBuf>,
+    /// The folder in the proxies where the module is mounted.
+    #[arg(long, value_name = "DIR", default_value = "/etc/meridian")]
+    module_dir: String,
+    /// The filter's module in a registry, as a WasmPlugin.
+    #[arg(long, value_name = "REFERENCE")]
+    oci: Option<String>,
+    /// A namespace whose sidecars decide for the calls of their applications; can be repeated.
+    #[arg(long, value_name = "NAMESPACE")]
+    outbound: Vec<String>,
+    /// Who says in an answer which cluster served it.
+    #[arg(long, value_enum, default_value_t)]
+    tag: TagBy,
+    /// The label that tells a service's workloads; its value is the first part of the service's host.
+    #[arg(long, value_name = "KEY", default_value = "app")]
+    workload_label: String,
+    /// The trust domain of a cluster's workloads; can be repeated. Locks services out of clusters that no rule lets them into.
+    #[arg(long = "trust-domain", value_name = "CLUSTER=DOMAIN", value_parser = pair)]
+    trust_domains: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum TagBy {
+    /// Envoy, with a fixed value in each cluster's folder.
+    #[default]
+    Native,
+    /// The filter; needs its module in every sidecar.
+    Filter,
+    /// Nobody.
+    Off,
 }
 
 impl Arguments {
@@ -46,11 +87,32 @@ impl Arguments {
     }
 
     fn options(&self) -> Result<Options> {
+        let module = match (&self.module, &self.oci) {
+            (Some(path), _) => Some(Source::File(Module::load(path, &self.module_dir)?)),
+            (None, Some(reference)) => Some(Source::Oci(reference.trim_start_matches("oci://").to_owned())),
+            (None, None) => None,
+        };
         Ok(Options {
             clusters: self.clusters.clone(),
             gateways: self.gateways.clone(),
             root_namespace: self.root_namespace.clone(),
             one_network: self.one_network,
+            given: self.from.as_deref().map(Sources::read).transpose()?,
+            gateway_selector: self
+                .gateway_selector
+                .iter()
+                .map(|(key, value)| (key.clone(), value.as_str().into()))
+                .collect(),
+            gateway_namespace: self.gateway_namespace.clone(),
+            module,
+            outbound: self.outbound.clone(),
+            tag: match self.tag {
+                TagBy::Native => Tag::Native,
+                TagBy::Filter => Tag::Filter,
+                TagBy::Off => Tag::Off,
+            },
+            workload_label: self.workload_label.clone(),
+            trust_domains: self.trust_domains.clone(),
         })
     }
 }
@@ -63,4 +125,9 @@ fn gateway(text: &str) -> Result<String, String> {
     } else {
         Err("write the namespace and the name, e.g. istio-system/gateway".to_owned())
     }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(key, value)| !key.is_empty() && !value.is_empty());
+    pair.map(|(key, value)| (key.to_owned(), value.to_owned())).ok_or_else(|| "write it as KEY=VALUE".to_owned())
 }

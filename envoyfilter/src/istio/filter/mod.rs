@@ -1,0 +1,136 @@
+//! The filter, and what Envoy has to do before it, as `EnvoyFilter`s.
+//!
+//! Three places, three resources, so that each can be applied and taken back alone:
+//! - `edge`: a gateway takes out of a request what only the mesh may say, before any filter and the first route match
+//!   (`early_header_mutation_extensions`), and lets the router count its attempts. Needed by the routes, with or without the filter.
+//! - `filter`: the module, in the gateways and in the sidecars of the namespaces that are named. First in the chain, so that it is the
+//!   last to see a response, when Istio's own filters have read what the peer says about itself.
+//! - `tag`: the serving side says who it is. Natively it is one header with a fixed value, which costs nothing; with the filter
+//!   (`role: inbound`) it is the same folder for every cluster, for meshes whose tools insist on that.
+//!
+//! A sidecar's calls take out the mesh's own headers but not the `trusted` ones, which an application passes on from the gateway.
+//!
+//! The module comes through ECDS (`config_discovery`), never inline: a proxy then starts without it, a bad one is refused alone and not
+//! with its listener, and both types that may arrive are allowed: the agent replaces a module it cannot fetch by an RBAC filter.
+
+mod module;
+mod patch;
+pub(super) mod tag;
+
+pub use module::{Module, Source};
+pub use tag::Tag;
+
+use super::with_role;
+use crate::render;
+use meridian_core::{INTERNAL_HEADERS, Policy};
+use patch::{Context, envoy_filter};
+use serde_json::{Map, Value, json};
+
+/// What the resources are made with.
+pub(super) struct Filter<'a> {
+    pub(super) document: &'a Value,
+    pub(super) policy: &'a Policy,
+    /// Where the gateways run.
+    pub(super) namespace: &'a str,
+    /// The labels of the gateways.
+    pub(super) selector: &'a Map<String, Value>,
+    pub(super) source: Option<&'a Source>,
+}
+
+impl Filter<'_> {
+    /// What a gateway does to a request before anything reads it.
+    pub(super) fn edge(&self) -> Value {
+        let patches =
+            vec![patch::strip(Context::Gateway, &stripped(self.policy)), patch::count_attempts(Context::Gateway)];
+        envoy_filter("meridian-edge", self.namespace, Some(self.selector), patches)
+    }
+
+    /// The same for the calls of a namespace's sidecars.
+    pub(super) fn outbound_edge(&self, namespace: &str) -> Value {
+        let internal: Vec<String> = INTERNAL_HEADERS.map(str::to_owned).into();
+        let patches = vec![patch::strip(Context::Outbound, &internal), patch::count_attempts(Context::Outbound)];
+        envoy_filter("meridian-edge", namespace, None, patches)
+    }
+
+    /// The filter in the gateways.
+    pub(super) fn gateway(&self) -> Option<Value> {
+        self.plugin("meridian", self.namespace, Some(self.selector), Context::Gateway)
+    }
+
+    /// The filter for the calls of a namespace's sidecars.
+    pub(super) fn outbound(&self, namespace: &str) -> Option<Value> {
+        self.plugin("meridian", namespace, None, Context::Outbound)
+    }
+
+    /// The filter for the answers of a namespace's sidecars.
+    pub(super) fn inbound(&self, namespace: &str) -> Option<Value> {
+        self.plugin("meridian-tag", namespace, None, Context::Inbound)
+    }
+
+    fn plugin(
+        &self,
+        name: &str,
+        namespace: &str,
+        selector: Option<&Map<String, Value>>,
+        context: Context,
+    ) -> Option<Value> {
+        let document = with_role(self.document, context.role());
+        match self.source? {
+            Source::File(module) => {
+                // ECDS is one space of names for all of a proxy's filters.
+                let unique = format!("{namespace}/{name}.{}", context.role());
+                let wasm = wasm(module, &document);
+                let patches = vec![patch::extension(context, &unique, wasm), patch::insert_first(context, &unique)];
+                Some(envoy_filter(name, namespace, selector, patches))
+            }
+            Source::Oci(reference) => {
+                let mut spec = json!({
+                    "url": format!("oci://{reference}"),
+                    "pluginName": "meridian",
+                    "failStrategy": "FAIL_OPEN",
+                    "match": [{"mode": context.mode()}],
+                    "pluginConfig": document,
+                });
+                if let (Some(selector), Some(spec)) = (selector, spec.as_object_mut()) {
+                    spec.insert("selector".to_owned(), json!({"matchLabels": selector}));
+                }
+                Some(json!({
+                    "apiVersion": "extensions.istio.io/v1alpha1",
+                    "kind": "WasmPlugin",
+                    "metadata": {"name": format!("{name}-{}", context.role()), "namespace": namespace},
+                    "spec": spec,
+                }))
+            }
+        }
+    }
+}
+
+/// The plugin as on a static Envoy, allowed to call what it imports and nothing else, with a configuration that people can read.
+fn wasm(module: &Module, document: &Value) -> Value {
+    let mut config = serde_json::to_value(render::plugin(&module.path(), document)).unwrap_or_default();
+    let pretty = serde_json::to_string_pretty(document).unwrap_or_default();
+    if let Some(value) = config.pointer_mut("/configuration/value") {
+        *value = json!(pretty);
+    }
+    if let Some(config) = config.as_object_mut() {
+        let allowed: Map<String, Value> = module.capabilities().iter().map(|name| (name.clone(), json!({}))).collect();
+        config.insert("capability_restriction_config".to_owned(), json!({"allowed_capabilities": allowed}));
+    }
+    json!({"@type": patch::WASM, "config": config})
+}
+
+/// What a client may not bring: the mesh's own headers, and those that rules trust.
+fn stripped(policy: &Policy) -> Vec<String> {
+    let rules = policy.virtual_hosts().iter().flat_map(|host| host.rules.iter()).filter_map(|id| policy.rule(*id));
+    let trusted = rules.flat_map(|rule| &rule.matches.headers).filter(|header| header.trusted);
+    let mut names: Vec<String> = INTERNAL_HEADERS.map(str::to_owned).into();
+    for header in trusted {
+        if !names.contains(&header.name) {
+            names.push(header.name.clone());
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests;

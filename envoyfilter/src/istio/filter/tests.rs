@@ -1,0 +1,91 @@
+use super::*;
+use crate::istio::testing::{POLICY, file, policy};
+
+fn module() -> Source {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.wasm");
+    // One import, one export: `env.proxy_log`, `proxy_on_tick`.
+    let imports = b"\x02\x11\x01\x03env\x09proxy_log\x00\x03";
+    let exports = b"\x07\x11\x01\x0dproxy_on_tick\x00\x05";
+    std::fs::write(&path, [b"\0asm\x01\0\0\0".as_slice(), imports, exports].concat()).unwrap();
+    Source::File(Module::load(&path, "/etc/meridian/").unwrap())
+}
+
+/// A resource made with a source, as JSON.
+fn made(source: Option<&Source>, make: impl Fn(&Filter<'_>) -> Option<Value>) -> Option<Value> {
+    let (file, policy) = (file(POLICY), policy(POLICY, "a"));
+    let selector = Map::from_iter([("istio".to_owned(), json!("ingressgateway"))]);
+    let filter =
+        Filter { document: &file.document, policy: &policy, namespace: "istio-ingress", selector: &selector, source };
+    make(&filter)
+}
+
+#[test]
+fn an_edge_takes_out_the_meshs_headers_and_the_trusted_ones_before_anything_reads_them() {
+    let edge = made(None, |filter| Some(filter.edge())).unwrap();
+    let config = &edge["spec"]["configPatches"][0]["patch"]["value"]["typed_config"];
+    let removed = &config["early_header_mutation_extensions"][0]["typed_config"]["mutations"];
+    let names: Vec<&str> = removed.as_array().unwrap().iter().map(|entry| entry["remove"].as_str().unwrap()).collect();
+    assert!(names.contains(&"x-region-route") && names.contains(&"x-tenant"), "{names:?}");
+    assert_eq!(edge["spec"]["workloadSelector"]["labels"], json!({"istio": "ingressgateway"}));
+}
+
+#[test]
+fn a_sidecar_passes_on_what_the_gateway_trusts() {
+    let edge = made(None, |filter| Some(filter.outbound_edge("shop"))).unwrap();
+    assert!(!edge.to_string().contains("x-tenant") && edge.to_string().contains("x-region-route"));
+}
+
+#[test]
+fn the_plugin_arrives_by_ecds_and_nothing_harmful_stands_in_for_it() {
+    let source = module();
+    let filter = made(Some(&source), |filter| filter.gateway()).unwrap();
+    let [extension, insert] = filter["spec"]["configPatches"].as_array().unwrap().as_slice() else { panic!() };
+    let discovery = &insert["patch"]["value"]["config_discovery"];
+    assert_eq!(insert["patch"]["operation"], "INSERT_FIRST");
+    assert_eq!(insert["patch"]["value"]["name"], extension["patch"]["value"]["name"]);
+    assert_eq!(discovery["config_source"]["initial_fetch_timeout"], "10s");
+    // An RBAC filter without rules.
+    assert_eq!(discovery["default_config"].as_object().unwrap().len(), 1);
+    assert!(discovery["type_urls"].as_array().unwrap().contains(&discovery["default_config"]["@type"]));
+}
+
+#[test]
+fn the_plugin_may_do_what_it_needs_and_knows_where_it_sits() {
+    let source = module();
+    for (make, role) in [
+        ((|filter| filter.gateway()) as fn(&Filter<'_>) -> Option<Value>, "gateway"),
+        (|filter| filter.outbound("shop"), "outbound"),
+        (|filter| filter.inbound("shop"), "inbound"),
+    ] {
+        let filter = made(Some(&source), make).unwrap();
+        let config = &filter["spec"]["configPatches"][0]["patch"]["value"]["typed_config"]["config"];
+        let allowed = &config["capability_restriction_config"]["allowed_capabilities"];
+        assert_eq!(*allowed, json!({"proxy_log": {}, "proxy_on_tick": {}}));
+        let filename = config["vm_config"]["code"]["local"]["filename"].as_str().unwrap();
+        assert!(filename.starts_with("/etc/meridian/meridian-") && filename.len() > 64, "{filename}");
+        assert_eq!(config["fail_open"], true);
+        let mut expected = file(POLICY).document;
+        expected["role"] = json!(role);
+        let given: Value = serde_json::from_str(config["configuration"]["value"].as_str().unwrap()).unwrap();
+        assert_eq!(given, expected);
+    }
+}
+
+#[test]
+fn a_registry_is_a_wasm_plugin() {
+    let source = Source::Oci("registry.example.com/meridian:1".to_owned());
+    let plugin = made(Some(&source), |filter| filter.gateway()).unwrap();
+    assert_eq!(plugin["kind"], "WasmPlugin");
+    assert_eq!(plugin["spec"]["url"], "oci://registry.example.com/meridian:1");
+    assert_eq!(plugin["spec"]["match"], json!([{"mode": "CLIENT"}]));
+    assert_eq!(plugin["spec"]["pluginConfig"]["role"], "gateway");
+}
+
+#[test]
+fn a_tag_is_written_as_it_is_shown() {
+    let tag = tag::native("shop", "US (50%)");
+    let header = &tag["spec"]["configPatches"][0]["patch"]["value"]["response_headers_to_add"][0];
+    assert_eq!(header["header"], json!({"key": "x-served-by-cluster", "value": "US (50%%)"}));
+    assert_eq!(header["append_action"], "OVERWRITE_IF_EXISTS_OR_ADD");
+}
