@@ -2,7 +2,7 @@
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::limits;
-use crate::yaml::Tree;
+use crate::yaml::{Position, Tree};
 use anyhow::{Context, Result};
 use meridian_core::{LocalHints, Policy, Problem, Severity, UnknownKeys, compile};
 use serde_json::Value;
@@ -15,6 +15,11 @@ pub struct PolicyFile {
     pub document: Value,
     /// What it means at a given place in the mesh.
     pub policy: Policy,
+    /// The file's name, for people.
+    pub name: String,
+    /// The file as it is written.
+    pub text: String,
+    tree: Tree,
 }
 
 impl PolicyFile {
@@ -33,7 +38,7 @@ impl PolicyFile {
     /// # Errors
     /// Every error of the document, with its place.
     pub fn parse(name: &str, text: &str, hints: &LocalHints<'_>) -> Result<Self, Diagnostics> {
-        let tree = Tree::parse(text).map_err(|error| {
+        let mut tree = Tree::parse(text).map_err(|error| {
             let problem =
                 Problem { path: String::new(), message: error.message, suggestion: None, severity: Severity::Error };
             Diagnostics::new(name, text, vec![Diagnostic::new(problem, Some(error.at))])
@@ -50,6 +55,12 @@ impl PolicyFile {
         if !over.is_empty() {
             return Err(placed(over));
         }
-        Ok(Self { document: tree.value, policy })
+        let document = std::mem::take(&mut tree.value);
+        Ok(Self { document, policy, name: name.to_owned(), text: text.to_owned(), tree })
+    }
+
+    /// Where a path of the document stands, e.g. `rules[2].fence`.
+    pub(crate) fn place(&self, path: &str) -> Position {
+        self.tree.position(path).unwrap_or(Position { line: 1, column: 1 })
     }
 }

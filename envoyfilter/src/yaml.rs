@@ -35,10 +35,16 @@ pub(crate) struct SyntaxError {
 }
 
 impl Tree {
+    /// Parses a file of any number of documents; those that are empty (a comment, a `---` too many) are left out.
+    pub(crate) fn parse_all(text: &str) -> Result<Vec<Self>, SyntaxError> {
+        let documents = load(text)?;
+        let trees = documents.iter().map(Self::of);
+        trees.filter(|tree| !matches!(tree, Ok(Self { value: Value::Null, .. }))).collect()
+    }
+
     /// Parses one document.
     pub(crate) fn parse(text: &str) -> Result<Self, SyntaxError> {
-        let documents = MarkedYaml::load_from_str(text)
-            .map_err(|error| SyntaxError { message: error.info().to_owned(), at: error.marker().into() })?;
+        let documents = load(text)?;
         let start = Position { line: 1, column: 1 };
         let mut documents = documents.iter();
         let Some(document) = documents.next() else {
@@ -48,6 +54,10 @@ impl Tree {
             let message = "a second document begins here; a policy is one document".to_owned();
             return Err(SyntaxError { message, at: (&second.span.start).into() });
         }
+        Self::of(document)
+    }
+
+    fn of(document: &MarkedYaml<'_>) -> Result<Self, SyntaxError> {
         let mut positions = HashMap::new();
         let value = convert(document, &mut String::new(), &mut positions)?;
         Ok(Self { value, positions })
@@ -63,6 +73,11 @@ impl Tree {
             path = path.get(..path.rfind(['.', '[']).unwrap_or(0)).filter(|_| !path.is_empty())?;
         }
     }
+}
+
+fn load(text: &str) -> Result<Vec<MarkedYaml<'_>>, SyntaxError> {
+    MarkedYaml::load_from_str(text)
+        .map_err(|error| SyntaxError { message: error.info().to_owned(), at: error.marker().into() })
 }
 
 fn convert(
@@ -138,6 +153,14 @@ mod tests {
     #[test]
     fn a_key_that_stands_twice_is_an_error_at_the_second() {
         assert_eq!(Tree::parse("a: 1\na: 2\n").unwrap_err().at.line, 2);
+    }
+
+    #[test]
+    fn a_file_of_several_documents_keeps_their_places() {
+        let trees = Tree::parse_all("---\na: 1\n---\n# nothing\n---\nb: &x 1\nc: *x\n").unwrap();
+        assert_eq!(trees.len(), 2);
+        assert_eq!(trees[1].position("b"), Some(Position { line: 6, column: 4 }));
+        assert_eq!(trees[1].value["c"], 1);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod completions;
 mod explain;
 mod install;
+mod lint;
 mod print;
 mod render;
 mod schema;
@@ -45,6 +46,9 @@ enum Command {
     /// Runs a policy's own tests.
     #[command(after_help = "Exit codes: 0 all passed, 1 some failed, 2 wrong input.")]
     Test(test::Arguments),
+    /// Finds what breaks a fence or a plan in the manifests around a policy.
+    #[command(after_help = "Exit codes: 0 nothing found, 1 findings, 2 wrong input.")]
+    Lint(lint::Arguments),
     /// Prints the JSON Schema of a policy file, for editors and pipelines.
     #[command(after_help = "Exit codes: 0 done.\n\n\
         In a policy file: # yaml-language-server: $schema=policy.schema.json")]
@@ -81,6 +85,7 @@ impl Cli {
             Command::Explain(arguments) => arguments.run(self.output),
             Command::Render(target) => target.run(self.output),
             Command::Test(arguments) => arguments.run(self.output),
+            Command::Lint(arguments) => arguments.run(self.output),
             Command::Schema(arguments) => arguments.run(),
             Command::Install(arguments) => arguments.run(Direction::Install, self.output),
             Command::Rollback(arguments) => arguments.run(Direction::Rollback, self.output),

@@ -1,0 +1,273 @@
+//! `meridian lint`: one mesh that is right, and every way to break it that the lint knows.
+
+// What the tests share may fail them as they may themselves.
+#![allow(clippy::expect_used, clippy::indexing_slicing)]
+
+use meridian::lint::{CODES, Finding, lint};
+use meridian::policy_file::PolicyFile;
+use meridian_core::LocalHints;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn mesh() -> String {
+    std::fs::read_to_string(root().join("tests/lint/mesh.yaml")).expect("the fixture is there")
+}
+
+fn policy() -> PolicyFile {
+    PolicyFile::load(&root().join("examples/static/policy.yaml"), &LocalHints::default()).expect("a policy")
+}
+
+/// What the lint finds in manifests: codes, with the text of the line of each.
+fn found(policy: &PolicyFile, files: &[(&str, &str)]) -> Vec<(&'static str, String)> {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder can be made");
+        std::fs::write(path, text).expect("the folder can be written to");
+    }
+    let report = lint(policy, folder.path()).expect("manifests that can be read");
+    let source = |finding: &Finding| report.source(finding).expect("a line").trim().to_owned();
+    report.findings.iter().map(|finding| (finding.code, source(finding))).collect()
+}
+
+/// The fixture with `from` replaced by `to`.
+fn broken(from: &str, to: &str) -> String {
+    let mesh = mesh();
+    assert!(mesh.contains(from), "the fixture still holds `{from}`");
+    mesh.replacen(from, to, 1)
+}
+
+/// A code, what is replaced in the fixture, by what, and how the line begins that it is found in.
+const CASES: &[(&str, &str, &str, &str)] = &[
+    (
+        "MER001",
+        "- name: prefer-eu-central-1-in-eu",
+        "- name: prefer-eu-central-1-in-ue",
+        "- name: prefer-eu-west-1-in-eu",
+    ),
+    ("MER001", "host: accounts.bank.svc", "host: ledger.bank.svc", "- name: accounts"),
+    ("MER001", "subset: prefer-us-sanjose-1}", "subset: prefer-us}", "route: [{destination: {host: productpage"),
+    ("MER002", "5, maxEjectionPercent: 100}", "5}", "outlierDetection: {consecutiveGatewayErrors: 5}"),
+    ("MER002", "5, maxEjectionPercent: 100}", "5, maxEjectionPercent: 50}", "outlierDetection: {consecutive"),
+    (
+        "MER002",
+        "{loadBalancer: {localityLbSetting: {failoverPriority: [topology.istio.io/cluster=west]}}}",
+        "{outlierDetection: {interval: 1s}}",
+        "trafficPolicy: {outlierDetection: {interval",
+    ),
+    (
+        "MER003",
+        "outlierDetection: {consecutiveGatewayErrors: 5, maxEjectionPercent: 100}",
+        "tls: {mode: ISTIO_MUTUAL}",
+        "- name: prefer-eu-west-1-in-eu",
+    ),
+    (
+        "MER004",
+        "outlierDetection: {consecutiveGatewayErrors: 5, maxEjectionPercent: 100}",
+        "outlierDetection: {maxEjectionPercent: 100}\n    portLevelSettings: [{port: {number: 8080}, tls: {mode: SIMPLE}}]",
+        "portLevelSettings: [{port",
+    ),
+    (
+        "MER005",
+        "labels: {fence.meridian/eu: \"true\"}\n    trafficPolicy",
+        "labels: {version: v1}\n    trafficPolicy",
+        "labels: {version: v1}",
+    ),
+    (
+        "MER006",
+        "labels: {fence.meridian/eu: \"true\"}\n    trafficPolicy",
+        "trafficPolicy",
+        "route: [{destination: {host: accounts",
+    ),
+    ("MER007", "- timeout: 10s\n", "- name: all\n", "- name: all"),
+    ("MER007", "- timeout: 10s\n", "- timeout: 0s\n", "- timeout: 0s"),
+    ("MER008", "              - remove: x-region-route\n", "", "typed_config:"),
+    ("MER008", "context: GATEWAY", "context: SIDECAR_OUTBOUND", "role: gateway"),
+    ("MER009", "spec: {nodeName: node-dublin}", "spec: {nodeName: node-sanjose}", "metadata: {name: accounts-0"),
+    ("MER009", "region: eu-central-1}}", "region: us-sanjose-1}}", "metadata: {labels: {app: accounts, fence"),
+    (
+        "MER010",
+        "{app: accounts, fence.meridian/eu: \"true\"}}\nspec",
+        "{app: accounts}}\nspec",
+        "metadata: {name: accounts-0",
+    ),
+    (
+        "MER011",
+        "{name: node-sanjose, labels: {topology.kubernetes.io/region: us-sanjose-1}}",
+        "{name: node-sanjose}",
+        "metadata: {name: node-sanjose}",
+    ),
+    ("MER012", "region: us-sanjose-1}}", "region: us-sanhose-1}}", "metadata: {name: node-sanjose"),
+    (
+        "MER014",
+        "typed_config:\n",
+        "route: {cluster_header: x-cluster}\n        typed_config:\n",
+        "route: {cluster_header",
+    ),
+    (
+        "MER015",
+        "[topology.istio.io/cluster=west]",
+        "[topology.istio.io/cluster=west, topology.istio.io/cluster=central]",
+        "trafficPolicy: {loadBalancer",
+    ),
+    ("MER016", "labels: {istio-injection: enabled}", "labels: {istio-injection: disabled}", "metadata: {name: bank"),
+    (
+        "MER016",
+        "labels: {istio-injection: enabled}",
+        "labels: {istio.io/dataplane-mode: ambient}",
+        "metadata: {name: bank",
+    ),
+    (
+        "MER017",
+        "{host: accounts, subset: prefer-eu-west-1-in-eu}",
+        "{host: accounts}",
+        "route: [{destination: {host: accounts}",
+    ),
+    (
+        "MER018",
+        "fence.meridian/eu: \"true\"}}\nspec",
+        "fence.meridian/ue: \"true\", fence.meridian/eu: \"true\"}}\nspec",
+        "metadata: {name: accounts-0",
+    ),
+    (
+        "MER018",
+        "fence.meridian/eu: \"true\"}}\nspec",
+        "fence.meridian/eu: \"yes\"}}\nspec",
+        "metadata: {name: accounts-0",
+    ),
+];
+
+#[test]
+fn nothing_is_found_in_a_mesh_where_the_policy_holds() {
+    assert_eq!(found(&policy(), &[("mesh.yaml", &mesh())]), []);
+}
+
+#[test]
+fn every_break_is_found_where_it_is() {
+    for (code, from, to, line) in CASES {
+        let found = found(&policy(), &[("mesh.yaml", &broken(from, to))]);
+        assert!(found.iter().any(|(seen, at)| seen == code && at.starts_with(line)), "{code} by {to}: {found:#?}");
+        // What leaves a fence by its subset leaves it by its routes and retries, too.
+        let related: &[&str] =
+            if ["MER005", "MER006", "MER017"].contains(code) { &["MER005", "MER006", "MER017"] } else { &[code] };
+        assert!(found.iter().all(|(seen, _)| related.contains(seen)), "{code} and nothing else by {to}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_table_over_its_limits_is_found() {
+    let route = "  - timeout: 10s\n    route: [{destination: {host: productpage, subset: prefer-us-sanjose-1}}]\n";
+    let many = broken(
+        "  hosts: [bookinfo.example.com]\n  http:\n",
+        &format!("  hosts: [bookinfo.example.com]\n  http:\n{}", route.repeat(60)),
+    );
+    assert_eq!(found(&policy(), &[("mesh.yaml", &many)]), [("MER013", "- timeout: 10s".to_owned())]);
+    let subset = |index: usize| format!("    - {{name: v{index}-prefer-us-sanjose-1}}\n");
+    let many: String = (0..60).map(subset).collect();
+    let many = broken("    - {name: prefer-us-sanjose-1}\n", &format!("    - {{name: prefer-us-sanjose-1}}\n{many}"));
+    assert_eq!(found(&policy(), &[("mesh.yaml", &many)]), [("MER013", "- {name: prefer-us-sanjose-1}".to_owned())]);
+}
+
+#[test]
+fn every_code_has_a_test() {
+    let tested: BTreeSet<&str> = CASES.iter().map(|(code, ..)| *code).chain(["MER013"]).collect();
+    assert_eq!(tested, CODES.iter().map(|code| code.name).collect());
+}
+
+#[test]
+fn a_folder_with_a_clusters_name_is_that_clusters_alone() {
+    let lacking = broken("- name: prefer-eu-central-1-in-eu", "- name: other");
+    let found = |files: &[(&str, &str)]| found(&policy(), files);
+    assert_eq!(
+        found(&[("west/mesh.yaml", &mesh()), ("central/mesh.yaml", &lacking)]),
+        [("MER001", "- name: prefer-eu-west-1-in-eu".to_owned())]
+    );
+    assert_eq!(found(&[("a/mesh.yaml", &mesh()), ("b/other.yaml", &lacking)]), [], "two halves of one cluster");
+}
+
+#[test]
+fn a_header_that_a_rule_trusts_is_stripped_as_well() {
+    let text = std::fs::read_to_string(root().join("examples/static/policy.yaml")).expect("the example is there");
+    let trusting = text.replace(
+        "{services: [accounts]}",
+        "{services: [accounts], headers: [{name: x-tenant, exact: acme, trusted: true}]}",
+    );
+    let policy = PolicyFile::parse("policy.yaml", &trusting, &LocalHints::default()).expect("a policy");
+    assert!(found(&policy, &[("mesh.yaml", &mesh())]).contains(&("MER008", "typed_config:".to_owned())));
+    let stripped = broken("- remove: x-region-route", "- remove: x-tenant\n              - remove: x-region-route");
+    assert!(found(&policy, &[("mesh.yaml", &stripped)]).iter().all(|(code, _)| *code != "MER008"));
+}
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_meridian")).arg("lint").args(arguments).output().expect("the command runs")
+}
+
+fn run_on(text: &str, more: &[&str]) -> Output {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    std::fs::write(folder.path().join("mesh.yaml"), text).expect("the folder can be written to");
+    let policy = root().join("examples/static/policy.yaml").display().to_string();
+    let mut arguments = vec![policy.as_str(), "--manifests", folder.path().to_str().expect("a path")];
+    arguments.extend_from_slice(more);
+    run(&arguments)
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn people_read_what_is_wrong_where_and_what_to_write() {
+    let output = run_on(&broken("5, maxEjectionPercent: 100}", "5, maxEjectionPercent: 50}"), &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = stdout(&output);
+    assert!(said.starts_with("error[MER002]: DestinationRule bank/accounts: maxEjectionPercent is 50\n"), "{said}");
+    assert!(said.contains("mesh.yaml:43:73\n43 |     outlierDetection: {"), "{said}");
+    assert!(
+        said.ends_with("  write maxEjectionPercent: 100\n1 finding; meridian lint --explain MER002 says more\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn machines_get_every_finding() {
+    let output = run_on(&broken("- timeout: 10s\n", "- name: all\n"), &["--output", "json"]);
+    let answer: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    let finding = &answer["findings"][0];
+    let seen = (&finding["code"], &finding["severity"], &finding["line"], &finding["resource"], &finding["suggestion"]);
+    let wanted = ["MER007", "warning", "", "VirtualService bank/accounts", "timeout: 15s"].map(Value::from);
+    assert_eq!(seen, (&wanted[0], &wanted[1], &73.into(), &wanted[3], &wanted[4]));
+}
+
+#[test]
+fn nothing_found_is_exit_code_0_and_wrong_input_is_2() {
+    assert_eq!(run_on(&mesh(), &[]).status.code(), Some(0));
+    let wrong = run_on("a: [", &[]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("mesh.yaml:"));
+    assert_eq!(run(&["none.yaml", "--manifests", "none"]).status.code(), Some(2));
+    assert_eq!(run(&["none.yaml"]).status.code(), Some(2));
+}
+
+#[test]
+fn every_code_is_explained() {
+    for code in CODES {
+        let output = run(&["--explain", &code.name.to_lowercase()]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(stdout(&output).starts_with(&format!("{} {}", code.name, code.title)), "{}", stdout(&output));
+    }
+    assert_eq!(stdout(&run(&["--explain", "all"])).matches("Write: ").count(), CODES.len());
+    assert_eq!(run(&["--explain", "MER999"]).status.code(), Some(2));
+}
+
+#[test]
+fn code_names_are_in_order_and_never_given_twice() {
+    for (index, code) in CODES.iter().enumerate() {
+        assert_eq!(code.name, format!("MER{:03}", index + 1));
+    }
+}
