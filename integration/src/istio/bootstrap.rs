@@ -10,7 +10,7 @@ use meridian::envoy::{Address, Admin, Any, Duration, Locality, Node, StatsConfig
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::inventory::{GATEWAY, SYSTEM};
+use super::inventory::{GATEWAY, GATEWAY_NAME, SYSTEM};
 
 /// What the proxy says it is: the Istio that Meridian is made for. istiod answers older proxies as they understand it.
 const PROXY_VERSION: &str = "1.28.3";
@@ -115,7 +115,7 @@ pub(super) fn gateway(
 
 /// The node of a gateway.
 pub(super) fn node(cluster: &str, ip: Ipv4Addr) -> Node {
-    let name = "istio-ingressgateway";
+    let name = GATEWAY_NAME;
     let metadata = json!({
         "CLUSTER_ID": cluster,
         "INSTANCE_IPS": ip,

@@ -17,8 +17,11 @@ pub(super) const NAMESPACE: &str = "bookinfo";
 pub(super) const SYSTEM: &str = "istio-system";
 /// The label that gateways are selected by, and its value.
 pub(super) const GATEWAY: (&str, &str) = ("istio", "ingressgateway");
+/// What Istio calls its gateway.
+pub(super) const GATEWAY_NAME: &str = "istio-ingressgateway";
 /// Addresses of services are never connected to: an Envoy knows the pods.
 const CLUSTER_IPS: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 10);
+const GATEWAY_CLUSTER_IP: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 9);
 
 /// A cluster, and what its pods are labelled with.
 #[derive(Clone, Debug)]
@@ -100,7 +103,10 @@ impl Inventory {
         for place in &self.places {
             let mut objects = self.objects(place);
             if place.spec.name == gateway.0 {
-                objects.push(Object::pod(&gateway_pod(place, gateway.1)));
+                let (name, pod) = (GATEWAY_NAME, gateway_pod(place, gateway.1));
+                objects.push(Object::service(SYSTEM, name, GATEWAY_CLUSTER_IP, port::INGRESS));
+                objects.push(Object::pod(&pod));
+                objects.push(Object::endpoint_slice(SYSTEM, name, port::INGRESS, &[&pod]));
             }
             let documents: Vec<String> = objects.iter().map(serde_json::to_string_pretty).collect::<Result<_, _>>()?;
             let cluster = folder.join("clusters").join(&place.spec.name);
@@ -144,6 +150,6 @@ fn pod(place: &Place, service: Service, number: u8, ip: Ipv4Addr) -> Pod {
 }
 
 fn gateway_pod(place: &Place, ip: Ipv4Addr) -> Pod {
-    let labels = labels([("app", "istio-ingressgateway"), GATEWAY]);
-    Pod { name: "istio-ingressgateway-0".to_owned(), namespace: SYSTEM, node: node(place), ip, labels }
+    let labels = labels([("app", GATEWAY_NAME), GATEWAY]);
+    Pod { name: format!("{GATEWAY_NAME}-0"), namespace: SYSTEM, node: node(place), ip, labels }
 }

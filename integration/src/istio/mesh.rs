@@ -4,11 +4,12 @@
 //! on two Envoys, under configurations that change independently.
 
 use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
 
-use super::{ControlPlane, Gateway, Inventory, Manifests, Place, Pods, Programs, Recording};
+use super::{ControlPlane, Finding, Gateway, Inventory, Manifests, Place, Pods, Programs, Recording};
 use crate::bookinfo::Service;
 use crate::envoy::EnvoyVersion;
 use crate::net::Subnet;
@@ -66,7 +67,8 @@ impl Mesh {
         workers: u32,
     ) -> Result<Edge> {
         let ip = self.subnet.address()?;
-        let (plane, name, manifests) = self.plane(cluster, manifests, ip).await?;
+        let (plane, manifests) = self.plane(cluster, manifests, ip).await?;
+        let name = name(plane.mesh());
         let gateway = Gateway::builder(&plane, ip).envoy(version).workers(workers);
         let gateway = gateway.start(&format!("{name}.gateway"), self.folder.path()).await;
         let gateway = gateway.with_context(|| format!("{name}: istiod said: {}", plane.process().last_lines()))?;
@@ -79,25 +81,41 @@ impl Mesh {
     /// When Istio refuses the manifests.
     pub async fn record(&self, cluster: &str, manifests: &Manifests) -> Result<Recording> {
         let ip = self.subnet.address()?;
-        let (plane, ..) = self.plane(cluster, manifests, ip).await?;
+        let (plane, _) = self.plane(cluster, manifests, ip).await?;
         let [a, b, c, _] = ip.octets();
         let recording = Gateway::record(&self.programs, &plane, ip).await?;
         Ok(recording.with(&format!("{a}.{b}.{c}."), "127.0.0."))
     }
 
-    async fn plane(
-        &self,
-        cluster: &str,
-        manifests: &Manifests,
-        ip: Ipv4Addr,
-    ) -> Result<(ControlPlane, String, Manifests)> {
+    /// What Istio's validation and analyzers find in manifests, with all of the mesh around them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn analyze(&self, cluster: &str, manifests: &Manifests) -> Result<Vec<Finding>> {
+        let ip = self.subnet.address()?;
+        let (mesh, _) = self.write(cluster, manifests, ip)?;
+        self.programs.analyze([mesh.as_path()]).await
+    }
+
+    /// Writes the mesh down, with a gateway in `cluster`: its folder, and its manifests with the address filled in.
+    fn write(&self, cluster: &str, manifests: &Manifests, ip: Ipv4Addr) -> Result<(PathBuf, Manifests)> {
         let manifests = manifests.clone().word("GATEWAY", &ip.to_string());
         let name = format!("{cluster}.edge-{}", self.edges.fetch_add(1, Ordering::Relaxed) + 1);
         let mesh = self.folder.path().join(&name);
         self.inventory.write(&mesh, (cluster, ip))?;
         manifests.write(&mesh.join("config"))?;
-        let log = format!("{name}.istiod");
-        let plane = ControlPlane::start(&self.programs, &log, &mesh, cluster, self.folder.path()).await?;
-        Ok((plane, name, manifests))
+        Ok((mesh, manifests))
     }
+
+    async fn plane(&self, cluster: &str, manifests: &Manifests, ip: Ipv4Addr) -> Result<(ControlPlane, Manifests)> {
+        let (mesh, manifests) = self.write(cluster, manifests, ip)?;
+        let log = format!("{}.istiod", name(&mesh));
+        let plane = ControlPlane::start(&self.programs, &log, &mesh, cluster, self.folder.path()).await?;
+        Ok((plane, manifests))
+    }
+}
+
+/// What the files of an edge are called, after the folder of its mesh.
+fn name(mesh: &Path) -> String {
+    mesh.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
