@@ -4,6 +4,7 @@
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "what the tests share may fail them as they may themselves"
 )]
 
@@ -35,7 +36,8 @@ impl World {
         std::fs::create_dir(world.path("manifests")).unwrap();
         std::fs::create_dir(world.path("bin")).unwrap();
         let kubectl = world.path("bin/kubectl");
-        std::fs::write(&kubectl, include_str!("stand_ins/kubectl.py")).unwrap();
+        std::fs::write(&kubectl, include_str!("stand_ins/kubectl.sh")).unwrap();
+        std::fs::write(world.path("bin/kubectl.py"), include_str!("stand_ins/kubectl.py")).unwrap();
         std::fs::set_permissions(&kubectl, PermissionsExt::from_mode(0o755)).unwrap();
         // In an order of names that is not the order of installing.
         world.manifest("0-filter.yaml", FILTER);
@@ -54,13 +56,18 @@ impl World {
         std::fs::write(self.path("manifests").join(name), text).unwrap();
     }
 
-    fn command(&self, verb: &str, more: &[&str]) -> Command {
+    fn bare(&self, verb: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_meridian"));
         let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap());
         command.env("PATH", path).env("STAND_IN", self.folder.path()).env("CONTEXTS", "a b");
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).arg(verb);
+        command
+    }
+
+    fn command(&self, verb: &str, more: &[&str]) -> Command {
+        let mut command = self.bare(verb);
         let patience = if more.contains(&"--timeout") { &[][..] } else { &["--timeout", "2"] };
-        command.arg(verb).args(patience).args(["--settle", "0", "--manifests"]).arg(self.path("manifests")).args(more);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(patience).args(["--settle", "0", "--manifests"]).arg(self.path("manifests")).args(more);
         command
     }
 
@@ -251,7 +258,7 @@ fn no_route_follows_while_an_east_west_gateway_does_not_know_its_subset() {
     let output = world.command("install", &BOTH).env("FORGETFUL", "b").output().unwrap();
     assert_eq!(code(&output), 1);
     let said = said(&output);
-    let expected = "wait failed in b: istio-system/east-west does not know _.prefer-us-chicago-1_.productpage.bookinfo.svc.cluster.local, after 2 s";
+    let expected = "wait failed in b: istio-system/east-west does not know _.only-us-chicago-1_.productpage.bookinfo.svc.cluster.local, after 2 s";
     assert!(said.contains(expected), "{said}");
     assert!(world.changes().iter().all(|change| change.ends_with("DestinationRule")));
 }
@@ -353,6 +360,43 @@ fn manifests_that_are_none_and_kinds_without_a_place_are_wrong_input() {
     let missing = world.run("install", &BOTH);
     assert_eq!(code(&missing), 2);
     assert!(said(&missing).contains("give the folder that `meridian render istio` wrote"), "{}", said(&missing));
+}
+
+#[test]
+fn each_cluster_gets_the_folder_of_its_name_as_the_renderer_writes_it() {
+    let world = World::new();
+    for (cluster, region) in [("primary", "us-sanjose-1"), ("secondary", "us-chicago-1")] {
+        let folder = world.path("rendered").join(cluster);
+        for (part, text) in
+            [("subsets", SUBSETS), ("routes", &ROUTES.replace("name: ours", &format!("name: {region}")))]
+        {
+            std::fs::create_dir_all(folder.join(part)).unwrap();
+            std::fs::write(folder.join(part).join("one.yaml"), text).unwrap();
+            std::fs::write(folder.join(part).join("kustomization.yaml"), "kind: Kustomization\nresources: [one.yaml]")
+                .unwrap();
+        }
+    }
+    let rendered = world.path("rendered");
+    let install = |places: &[&str]| {
+        let mut command = world.bare("install");
+        command
+            .arg("--manifests")
+            .arg(&rendered)
+            .args(places.iter().flat_map(|place| ["--context", place]))
+            .output()
+            .unwrap()
+    };
+    let unnamed = install(&["a", "b"]);
+    assert_eq!(code(&unnamed), 2);
+    assert!(
+        said(&unnamed)
+            .contains("has no folder a, but primary, secondary; say which is which, e.g. --context primary=a")
+    );
+    let named = install(&["primary=a", "secondary=b"]);
+    assert_eq!(code(&named), 0, "{}", said(&named));
+    let name =
+        |context| world.resource(context, "VirtualService.bookinfo.bookinfo.json")["spec"]["http"][0]["name"].clone();
+    assert_eq!((name("a"), name("b")), (json!("us-sanjose-1"), json!("us-chicago-1")));
 }
 
 #[test]

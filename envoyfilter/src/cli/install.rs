@@ -2,7 +2,7 @@
 
 use super::Output;
 use super::print::{complain, print, print_json};
-use crate::install::{Direction, Order, Outcome, carry_out};
+use crate::install::{Direction, Order, Outcome, Place, carry_out};
 use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
@@ -13,9 +13,9 @@ const INTERRUPTED: u8 = 130;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// A cluster, by its kubectl context; once for each cluster of the mesh.
-    #[arg(long = "context", value_name = "CONTEXT", required = true)]
-    contexts: Vec<String>,
+    /// A cluster, by its name in the policy and its kubectl context, which may be one word; once for each cluster of the mesh.
+    #[arg(long = "context", value_name = "[CLUSTER=]CONTEXT", required = true, value_parser = place)]
+    clusters: Vec<Place>,
     /// The folder that `meridian render istio` wrote.
     #[arg(long, value_name = "DIR")]
     manifests: PathBuf,
@@ -40,7 +40,7 @@ impl Arguments {
     pub(super) fn run(self, direction: Direction, output: Output) -> Result<ExitCode> {
         let order = Order {
             direction,
-            contexts: self.contexts,
+            clusters: self.clusters,
             manifests: self.manifests,
             dry_run: self.dry_run,
             take_over: self.take_over,
@@ -81,6 +81,14 @@ fn tell(outcome: &Outcome, order: &Order) -> Result<()> {
         complain(&format!("every step may be repeated: the same command goes on from here{back}\n"));
     }
     Ok(())
+}
+
+fn place(text: &str) -> Result<Place, String> {
+    let (cluster, context) = text.split_once('=').unwrap_or((text, text));
+    if cluster.is_empty() || context.is_empty() {
+        return Err("write a context, or a cluster's name and its context, e.g. primary=kind-primary".to_owned());
+    }
+    Ok(Place { cluster: cluster.to_owned(), context: context.to_owned() })
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -23,27 +23,22 @@ pub(super) struct Document {
 }
 
 impl Documents {
-    /// Reads every YAML or JSON file of a folder, in the order of their names.
-    pub(super) fn read(folder: &Path) -> Result<Self> {
-        let cannot =
-            || format!("{} cannot be read; give the folder that `meridian render istio` wrote", folder.display());
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(folder).with_context(cannot)? {
-            let path = entry.with_context(cannot)?.path();
-            if path.extension().is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|known| ending == *known)) {
-                files.push(path);
-            }
+    /// Reads what a cluster gets: the folder of its name, or all of it where the folder makes no difference between clusters.
+    pub(super) fn read(folder: &Path, cluster: &str) -> Result<Self> {
+        let own = folder.join(cluster);
+        let (own, folders) = if own.is_dir() { (own, Vec::new()) } else { (folder.to_path_buf(), folders(folder)?) };
+        if !folders.is_empty() {
+            let (there, first) = (folders.join(", "), folders.first().map_or("", String::as_str));
+            bail!(
+                "{} has no folder {cluster}, but {there}; say which is which, e.g. --context {first}={cluster}",
+                folder.display()
+            );
         }
-        files.sort();
         let mut all = Vec::new();
-        for file in &files {
-            all.extend(read_file(file)?);
+        for file in files(&own)? {
+            all.extend(read_file(&file)?);
         }
-        ensure!(
-            !all.is_empty(),
-            "there is no manifest in {}; give the folder that `meridian render istio` wrote",
-            folder.display()
-        );
+        ensure!(!all.is_empty(), "there is no manifest in {}; {WANTED}", own.display());
         Ok(Self { all })
     }
 
@@ -58,7 +53,37 @@ impl Documents {
     }
 }
 
-fn read_file(file: &PathBuf) -> Result<Vec<Document>> {
+const WANTED: &str = "give the folder that `meridian render istio` wrote";
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let cannot = || format!("{} cannot be read; {WANTED}", folder.display());
+    let entries = std::fs::read_dir(folder).with_context(cannot)?;
+    let mut paths =
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().with_context(cannot)?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The names of the folders in a folder.
+fn folders(folder: &Path) -> Result<Vec<String>> {
+    let folders = entries(folder)?.into_iter().filter(|path| path.is_dir());
+    Ok(folders.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect())
+}
+
+/// Every manifest in a folder and those below it, in the order of their names.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in entries(folder)? {
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else if path.extension().is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|known| ending == *known)) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+fn read_file(file: &Path) -> Result<Vec<Document>> {
     let name = file.display();
     let text = std::fs::read_to_string(file).with_context(|| format!("{name} cannot be read"))?;
     let mut documents = Vec::new();
@@ -68,6 +93,10 @@ fn read_file(file: &PathBuf) -> Result<Vec<Document>> {
             continue;
         }
         let tree = Tree::parse(bare).map_err(|error| anyhow::anyhow!("{name} is not YAML: {}", error.message))?;
+        // It says how to apply the others by hand, and is not applied itself.
+        if tree.value.get("kind").is_some_and(|kind| kind == "Kustomization") {
+            continue;
+        }
         match tree.value.get("items").and_then(Value::as_array) {
             Some(items) if tree.value.get("kind").is_some_and(|kind| kind == "List") => {
                 for item in items {

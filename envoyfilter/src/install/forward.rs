@@ -4,7 +4,7 @@ use super::documents::{list, title};
 use super::journal::Stop;
 use super::pods::{Selector, hosts, subset_names};
 use super::stage::Stage;
-use super::{Run, before, preflight};
+use super::{Member, Run, before, preflight};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -26,15 +26,15 @@ pub(super) fn install(run: &mut Run<'_>) -> Result<(), Stop> {
 /// Applies a stage in every cluster.
 fn apply(run: &mut Run<'_>, stage: Stage) -> Result<(), Stop> {
     run.journal.begin(stage.name());
-    let documents = run.documents.of(stage);
-    if documents.is_empty() {
-        return Ok(());
-    }
-    let (resources, count) = (list(documents.iter().map(|document| document.value())), documents.len());
-    let titles: Vec<String> = documents.iter().map(|document| document.title()).collect();
     let (dry_run, take_over) = (run.order.dry_run, run.order.take_over);
-    for cluster in &run.clusters {
+    for Member { cluster, documents } in &run.members {
         run.go_on()?;
+        let documents = documents.of(stage);
+        if documents.is_empty() {
+            continue;
+        }
+        let (resources, count) = (list(documents.iter().map(|document| document.value())), documents.len());
+        let titles: Vec<String> = documents.iter().map(|document| document.title()).collect();
         let kept = before::keep(cluster, &documents, dry_run)?;
         if !kept.is_empty() {
             let kept = kept.join(", ");
@@ -71,21 +71,25 @@ fn refused(context: &str, why: &str) -> Stop {
 
 /// Until every cluster has the subsets, and every east-west gateway knows them.
 fn wait_for_subsets(run: &mut Run<'_>) -> Result<(), Stop> {
-    let documents = run.documents.of(Stage::Subsets);
-    if documents.is_empty() {
-        return Ok(());
-    }
     run.journal.begin("wait");
-    let names = if run.order.gateways.is_empty() { Vec::new() } else { subset_names(&run.documents) };
+    // A route of any cluster may lead to the gateway of any other.
+    let mut names: Vec<String> = run.members.iter().flat_map(|member| subset_names(&member.documents)).collect();
+    names.sort();
+    names.dedup();
+    if run.order.gateways.is_empty() {
+        names.clear();
+    }
     let selector = Selector { namespace: None, labels: run.order.gateways.clone() };
     if run.order.dry_run {
-        for cluster in &run.clusters {
+        for Member { cluster, documents } in &run.members {
+            let documents = documents.of(Stage::Subsets);
             let gateways = if names.is_empty() { String::new() } else { format!(", and each pod {}", selector.labels) };
             run.journal.saw(cluster.context(), format!("would wait until it has all {}{gateways}", documents.len()));
         }
         return Ok(());
     }
-    for cluster in &run.clusters {
+    for Member { cluster, documents } in &run.members {
+        let documents = documents.of(Stage::Subsets);
         patiently(
             run,
             || {
@@ -126,10 +130,9 @@ fn wait_for_subsets(run: &mut Run<'_>) -> Result<(), Stop> {
 
 /// Until the file of the module is where the filter will look for it: Envoy looks once.
 fn wait_for_module(run: &mut Run<'_>) -> Result<(), Stop> {
-    let hosts = hosts(&run.documents);
     run.journal.begin("wait");
-    for cluster in &run.clusters {
-        for host in &hosts {
+    for Member { cluster, documents } in &run.members {
+        for host in &hosts(documents) {
             let Some(file) = &host.file else { continue };
             if run.order.dry_run {
                 run.journal
@@ -159,10 +162,9 @@ fn wait_for_module(run: &mut Run<'_>) -> Result<(), Stop> {
 /// That the clusters have what was applied, and that the filter runs.
 fn verify(run: &mut Run<'_>) -> Result<(), Stop> {
     run.journal.begin("verify");
-    let resources = list(run.documents.all().iter().map(|document| document.value()));
-    let hosts = hosts(&run.documents);
-    for cluster in &run.clusters {
+    for Member { cluster, documents } in &run.members {
         run.go_on()?;
+        let (resources, hosts) = (list(documents.all().iter().map(|document| document.value())), hosts(documents));
         if run.order.dry_run {
             run.journal.saw(cluster.context(), "would compare what it has, and ask each filter for its counts");
             continue;

@@ -38,13 +38,22 @@ pub enum Direction {
     Rollback,
 }
 
+/// A cluster, in the manifests and in `kubectl`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its name in the policy: the folder of its manifests.
+    pub cluster: String,
+    /// Its context.
+    pub context: String,
+}
+
 /// What to do, and where.
 #[derive(Clone, Debug)]
 pub struct Order {
     /// Which way.
     pub direction: Direction,
-    /// The contexts of `kubectl`, one for each cluster.
-    pub contexts: Vec<String>,
+    /// The clusters of the mesh.
+    pub clusters: Vec<Place>,
     /// The folder of the rendered manifests.
     pub manifests: PathBuf,
     /// Ask, print, change nothing.
@@ -61,11 +70,16 @@ pub struct Order {
     pub narrate: bool,
 }
 
+/// A cluster, and what it gets.
+struct Member {
+    cluster: Kubectl,
+    documents: Documents,
+}
+
 /// What every step needs.
 struct Run<'o> {
     order: &'o Order,
-    documents: Documents,
-    clusters: Vec<Kubectl>,
+    members: Vec<Member>,
     journal: Journal,
     interrupt: Interrupt,
 }
@@ -75,15 +89,17 @@ struct Run<'o> {
 /// # Errors
 /// If the order cannot be understood: no context, one twice, manifests that cannot be read. What fails later is in the outcome.
 pub fn carry_out(order: &Order) -> Result<Outcome> {
-    ensure!(!order.contexts.is_empty(), "no cluster is named: give one --context for each cluster of the mesh");
-    for (index, context) in order.contexts.iter().enumerate() {
-        let again = order.contexts.iter().skip(index + 1).any(|other| other == context);
-        ensure!(!again, "--context {context} is given twice");
+    ensure!(!order.clusters.is_empty(), "no cluster is named: give one --context for each cluster of the mesh");
+    for (index, Place { cluster, context }) in order.clusters.iter().enumerate() {
+        let again = |other: &Place| other.context == *context || other.cluster == *cluster;
+        ensure!(!order.clusters.iter().skip(index + 1).any(again), "--context {context} is given twice");
     }
+    let member = |Place { cluster, context }: &Place| {
+        Ok(Member { cluster: Kubectl::new(context), documents: Documents::read(&order.manifests, cluster)? })
+    };
     let mut run = Run {
         order,
-        documents: Documents::read(&order.manifests)?,
-        clusters: order.contexts.iter().map(|context| Kubectl::new(context)).collect(),
+        members: order.clusters.iter().map(member).collect::<Result<_>>()?,
         journal: Journal::new(order.narrate),
         interrupt: Interrupt::listen()?,
     };

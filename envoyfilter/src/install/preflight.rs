@@ -1,9 +1,9 @@
 //! Before anything is touched: that it can be finished.
 
-use super::documents::Document;
+use super::documents::{Document, Documents};
 use super::journal::Stop;
 use super::kubectl::{Kubectl, alone};
-use super::{Direction, Run};
+use super::{Direction, Member, Place, Run};
 use std::collections::BTreeSet;
 
 /// Checks `kubectl`, every context, and what we may do in each.
@@ -17,7 +17,7 @@ pub(super) fn check(run: &mut Run<'_>) -> Result<(), Stop> {
         ));
     }
     let known: Vec<&str> = said.stdout.lines().map(str::trim).collect();
-    for context in &run.order.contexts {
+    for Place { context, .. } in &run.order.clusters {
         if !known.contains(&context.as_str()) {
             let list = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             return Err(Stop::failed_in(
@@ -27,9 +27,9 @@ pub(super) fn check(run: &mut Run<'_>) -> Result<(), Stop> {
             ));
         }
     }
-    let asked = permissions(run);
-    for cluster in &run.clusters {
+    for Member { cluster, documents } in &run.members {
         run.go_on()?;
+        let asked = permissions(documents, run.order.direction);
         for (verb, resource, namespace) in &asked {
             may(cluster, verb, resource, namespace.as_deref())?;
         }
@@ -41,19 +41,19 @@ pub(super) fn check(run: &mut Run<'_>) -> Result<(), Stop> {
 type Permission = (&'static str, String, Option<String>);
 
 /// What will be asked of a cluster that not everybody may who may look at it.
-fn permissions(run: &Run<'_>) -> BTreeSet<Permission> {
-    let verbs: &[&'static str] = match run.order.direction {
+fn permissions(documents: &Documents, direction: Direction) -> BTreeSet<Permission> {
+    let verbs: &[&'static str] = match direction {
         Direction::Install => &["create", "patch"],
         Direction::Rollback => &["update", "delete"],
     };
     let mut asked = BTreeSet::new();
-    for document in run.documents.all() {
+    for document in documents.all() {
         let namespace = document.namespace().map(str::to_owned);
         asked.extend(verbs.iter().map(|verb| (*verb, document.resource(), namespace.clone())));
         let keeper = || "configmaps".to_owned();
         asked.extend(verbs.iter().map(|verb| (*verb, keeper(), Some(kept_in(document)))));
     }
-    if run.order.direction == Direction::Install {
+    if direction == Direction::Install {
         asked.insert(("list", "pods".to_owned(), None));
         asked.insert(("create", "pods/exec".to_owned(), None));
     }

@@ -7,14 +7,14 @@ use super::documents::{Document, list, title};
 use super::journal::Stop;
 use super::kubectl::Kubectl;
 use super::stage::Stage;
-use super::{Run, before, preflight};
+use super::{Member, Place, Run, before, preflight};
 use serde_json::Value;
 use std::time::Instant;
 
 pub(super) fn roll_back(run: &mut Run<'_>) -> Result<(), Stop> {
     preflight::check(run)?;
     for stage in Stage::ALL.into_iter().rev() {
-        if stage == Stage::Subsets && !run.documents.of(Stage::Routes).is_empty() {
+        if stage == Stage::Subsets && run.members.iter().any(|member| !member.documents.of(Stage::Routes).is_empty()) {
             settle(run)?;
         }
         remove(run, stage)?;
@@ -25,12 +25,12 @@ pub(super) fn roll_back(run: &mut Run<'_>) -> Result<(), Stop> {
 /// Takes a stage out of every cluster.
 fn remove(run: &mut Run<'_>, stage: Stage) -> Result<(), Stop> {
     run.journal.begin(stage.name());
-    let documents = run.documents.of(stage);
-    if documents.is_empty() {
-        return Ok(());
-    }
-    for cluster in &run.clusters {
+    for Member { cluster, documents } in &run.members {
         run.go_on()?;
+        let documents = documents.of(stage);
+        if documents.is_empty() {
+            continue;
+        }
         let back = put_back(cluster, &documents, run.order.dry_run)?;
         let gone = take_out(cluster, &documents, &back, run.order.dry_run)?;
         let would = if run.order.dry_run { "would " } else { "" };
@@ -98,7 +98,7 @@ fn settle(run: &mut Run<'_>) -> Result<(), Stop> {
     run.journal.begin("wait");
     let seconds = run.order.settle.as_secs();
     let would = if run.order.dry_run { "would give" } else { "giving" };
-    for context in &run.order.contexts {
+    for Place { context, .. } in &run.order.clusters {
         run.journal.saw(context, format!("{would} the proxies {seconds} s to forget the routes"));
     }
     let end = Instant::now() + run.order.settle;

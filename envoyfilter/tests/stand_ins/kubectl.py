@@ -1,10 +1,8 @@
-#!/usr/bin/env -S python3 -SE
 """A stand-in for kubectl: clusters that are folders of JSON files, and a log of every call with what it was given.
 
 STAND_IN      the folder: log (one JSON object per call), CONTEXT/KIND.NAMESPACE.NAME.json, pods.json (what `get pods` answers)
 CONTEXTS      the contexts that exist
 FAIL          `CONTEXT VERB WORD`: that verb fails there if its input or arguments hold the word
-DENY          `CONTEXT VERB RESOURCE`: what `auth can-i` says no to
 FORGETFUL     a context whose east-west gateways know no subset
 """
 import json, os, pathlib, sys
@@ -56,10 +54,6 @@ if where and where == context and failing == verb and word in text + " ".join(ar
 
 if words[:2] == ["config", "get-contexts"]:
     end(0, "\n".join(os.environ.get("CONTEXTS", "").split()) + "\n")
-if words[:2] == ["auth", "can-i"]:
-    where, denied, resource = parts("DENY")
-    no = where == context and denied == words[2] and resource == words[3]
-    end(1 if no else 0, "no\n" if no else "yes\n")
 if verb == "apply":
     if "--dry-run=server" not in words:
         for item in items():
