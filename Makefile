@@ -4,7 +4,7 @@ STEP := @$(SETUP)/step.sh
 MAKEFLAGS += --no-print-directory
 DEMO_OPTIONS = $(if $(KEEP),--keep) $(foreach o,PORT ENVOY WORKERS RATE,$(if $($o),--$(shell echo $o | tr A-Z a-z) $($o)))
 
-.PHONY: help module envoy demo test bench lint clean
+.PHONY: help module envoy demo test bench lint clean kind-up kind-verify kind-drill kind-down
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,18 @@ lint: ## formatting, clippy, documentation, shell scripts
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace --locked
 	$(SETUP)/scripts-lint.sh
+
+kind-up: ## two kind clusters with one mesh, Bookinfo and Meridian; needs docker or podman
+	@integration/kind/up.sh
+
+kind-verify: ## check those two against the list of assertions
+	@integration/kind/verify.sh
+
+kind-drill: ## take a part of them away and give it back (NAME=stop-productpage; CLUSTER=primary; FOR=60 seconds)
+	@FOR=$(FOR) integration/kind/drill.sh "$(NAME)" $(CLUSTER)
+
+kind-down: ## remove them
+	@integration/kind/down.sh
 
 clean: ## remove target/, with all that was built or installed there
 	rm -rf target
