@@ -2,8 +2,8 @@
 //!
 //! Plain routes, for a service without a `VirtualService`, are the same thing made from the smallest route there is: a destination. So
 //! there is one way a route comes about, and what a user wrote is on every route made from it: a rewrite, CORS, faults, mirrors,
-//! weights, timeouts. The last rule of a host matches everything, so the routes made from one of the user's catch exactly what it
-//! caught, and the next ones are reached as before.
+//! weights, timeouts. Only for the methods that a rule rescues, its retries stand in place of the user's. The last rule of a host
+//! matches everything, so the routes made from one of the user's catch exactly what it caught, and the next are reached as before.
 
 use super::complaint::{Complaints, Place};
 use super::matching::{Conditions, combine};

@@ -33,7 +33,7 @@ impl Subsets<'_> {
             let (Some(plan), Some(subset)) = (self.policy.plan_name(need.plan), self.subset(need)) else { continue };
             let mut entry = Map::new();
             let mut name = plan.to_owned();
-            let mut from = spec_at.key("trafficPolicy");
+            let mut from = spec_at.clone();
             if let Some(user) = &need.subset {
                 let found = theirs.iter().position(|entry| entry.get("name").and_then(Value::as_str) == Some(user));
                 let Some((index, found)) = found.and_then(|at| Some((at, theirs.get(at)?.as_object()?))) else {
@@ -59,10 +59,12 @@ impl Subsets<'_> {
             }
             let policy = entry.entry("trafficPolicy").or_insert_with(|| json!({}));
             if let Some(policy) = policy.as_object_mut() {
-                self.fill(policy, inherited, &subset, &from);
+                let balancer = if policy.contains_key("loadBalancer") { &from } else { &spec_at };
+                let balancer = balancer.key("trafficPolicy").key("loadBalancer");
+                self.fill(policy, inherited, &subset, &balancer);
                 let ports = policy.get_mut("portLevelSettings").and_then(Value::as_array_mut);
                 for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
-                    self.fill(port, &empty, &subset, &from);
+                    self.fill(port, &empty, &subset, &balancer);
                 }
             }
             subsets.push(Value::Object(entry));
@@ -103,8 +105,8 @@ impl Subsets<'_> {
             let Some(theirs) = balancer.and_then(|balancer| balancer.get(field)) else { continue };
             if *theirs != json!({"enabled": true}) {
                 self.complaints.note(
-                    at,
-                    format!("its `loadBalancer.{field}` and the policy would both choose the region"),
+                    &at.key(field),
+                    "this and the policy would both choose the region",
                     "delete it: the policy's `failover` and `distribute` say the same, for each rule",
                 );
             }

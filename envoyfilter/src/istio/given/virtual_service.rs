@@ -21,9 +21,11 @@ pub(in crate::istio) struct Given<'a> {
 }
 
 impl Given<'_> {
-    /// Whether the user has a table for a host of the policy.
+    /// Whether the user has a table for a host of the policy. For a name of the registry only one of the mesh counts: a gateway's would
+    /// leave the calls from inside without a fence.
     pub(in crate::istio) fn answers_for(&self, domain: &str) -> bool {
-        self.sources.virtual_services.iter().any(|source| {
+        let registry = self.policy.services().iter().any(|service| service.destination.host == domain);
+        self.sources.virtual_services.iter().filter(|source| !registry || in_mesh(source)).any(|source| {
             hosts(source).iter().any(|(_, full)| full == domain)
                 || self.copies(source).iter().any(|host| host.domain() == domain)
         })
