@@ -1,9 +1,8 @@
 //! What istiod makes of our manifests, seen from outside: where requests go, who pays for an outage, and that nothing leaves a fence.
 //!
-//! The manifests are `integration/istio/testdata/fence`, the control plane is Istio's own, the gateways are stock Envoys in the cluster
+//! The manifests are rendered from `integration/istio/testdata/policy.yaml`, the control plane is Istio's own, the gateways are stock Envoys in the cluster
 //! `west`, with the filter and without it. Skipped, and said so, where Istio's programs cannot be built for want of Go.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -23,16 +22,18 @@ mod support;
 const OPEN: &str = "bookinfo.example.com";
 const FENCED: &str = "eu.example.com";
 const PAGE: Service = Service::Productpage;
-const FILTER: &str = "50-filter.yaml";
+const FILTER: &str = "filter.envoyfilter.istio-system.meridian.yaml";
+const ROUTES: &str = "routes.virtualservice.bookinfo.productpage.yaml";
 const REGIONS: [(&str, &str, &str); 3] =
     [("eu-west-1", "west", "WEST"), ("eu-central-1", "central", "CENTRAL"), ("us-east-1", "east", "EAST")];
 
-fn testdata() -> PathBuf {
-    paths::workspace().join("integration/istio/testdata/fence")
-}
-
+/// What `meridian render istio` makes of a policy, behind a Gateway.
 fn manifests() -> Result<Manifests> {
-    Ok(Manifests::read(&testdata())?.word("MODULE", &paths::module()?.display().to_string()))
+    let testdata = paths::workspace().join("integration/istio/testdata");
+    let policy = std::fs::read_to_string(testdata.join("policy.yaml"))?;
+    let gateway = std::fs::read_to_string(testdata.join("fence/10-gateway.yaml"))?;
+    let rendered = Manifests::rendered(&policy, "west", "bookinfo/bookinfo", &paths::module()?)?;
+    Ok(rendered.file("gateway.yaml", &gateway))
 }
 
 /// Three clusters, two pods in each; `None`, said aloud, where there is no Istio.
@@ -277,17 +278,14 @@ async fn a_configuration_that_changes_under_load_costs_nobody_a_request() -> Res
     for round in 0..6 {
         for edge in &edges {
             let filter = edge.manifests.text(FILTER)?;
-            let routes = edge.manifests.text("30-routes.yaml")?;
+            let routes = edge.manifests.text(ROUTES)?;
+            let slower = routes.replace("timeout: 3s", "timeout: 4s");
+            let patient =
+                filter.replace("\"baseEjectionTime\": \"2s\"", &format!("\"baseEjectionTime\": \"{}s\"", 3 + round));
+            ensure!(slower != routes && patient != filter, "nothing would change");
             match round % 3 {
-                0 => {
-                    edge.plane
-                        .apply(&filter.replace(
-                            "\"baseEjectionTime\": \"2s\"",
-                            &format!("\"baseEjectionTime\": \"{}s\"", 3 + round),
-                        ))
-                        .await?
-                }
-                1 => edge.plane.apply(&routes.replace("timeout: 3s", "timeout: 4s")).await?,
+                0 => edge.plane.apply(&patient).await?,
+                1 => edge.plane.apply(&slower).await?,
                 _ => edge.plane.apply(&format!("{routes}---\n{filter}")).await?,
             }
         }

@@ -4,6 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use meridian::istio::{self, Module, Options, Source};
+use meridian::policy_file::PolicyFile;
+use meridian_core::LocalHints;
+
+/// What a control plane reads of what is rendered: the rest is the API server's (a guard, a ConfigMap), or the sidecars'.
+const PARTS: [&str; 4] = ["subsets", "routes", "edge", "filter"];
+/// Where the module is in a pod.
+const MOUNTED: &str = "/etc/meridian";
 
 /// A set of manifests.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +38,36 @@ impl Manifests {
         for path in paths {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             manifests.files.push((name, fs::read_to_string(&path).with_context(why)?));
+        }
+        Ok(manifests)
+    }
+
+    /// What `meridian render istio` writes for one cluster of a mesh with one network, as far as istiod reads it; a file is called by
+    /// its part of the rollout and its name there, e.g. `routes.virtualservice.bookinfo.productpage.yaml`. `gateway` is the Gateway's
+    /// namespace and name, and `module` a file on this machine in place of the one that would be mounted.
+    ///
+    /// # Errors
+    /// When the policy cannot be rendered.
+    pub fn rendered(policy: &str, cluster: &str, gateway: &str, module: &Path) -> Result<Self> {
+        let file = PolicyFile::parse("policy", policy, &LocalHints::default())?;
+        let options = Options {
+            clusters: vec![cluster.to_owned()],
+            gateways: vec![gateway.to_owned()],
+            one_network: true,
+            module: Some(Source::File(Module::load(module, MOUNTED)?)),
+            ..Options::default()
+        };
+        let mut manifests = Self::default();
+        for (path, text) in istio::render(&file, &options)?.iter() {
+            let Some((part, name)) =
+                path.strip_prefix(cluster).and_then(|path| path.trim_start_matches('/').split_once('/'))
+            else {
+                continue;
+            };
+            if PARTS.contains(&part) && !name.starts_with("kustomization") && !name.starts_with("configmap") {
+                let here = mounted(text).map(|path| text.replace(path, &module.display().to_string()));
+                manifests = manifests.file(&format!("{part}.{name}"), here.as_deref().unwrap_or(text));
+            }
         }
         Ok(manifests)
     }
@@ -81,6 +119,12 @@ impl Manifests {
         }
         Ok(())
     }
+}
+
+/// The module's path in a manifest that has one.
+fn mounted(text: &str) -> Option<&str> {
+    let from = text.get(text.find(&format!("{MOUNTED}/"))?..)?;
+    from.split_inclusive(".wasm").next()
 }
 
 #[cfg(test)]

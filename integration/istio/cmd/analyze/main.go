@@ -17,8 +17,12 @@ import (
 	"meridian/integration/istio/internal/quiet"
 )
 
-// meshFile holds MeshConfig, which is no manifest.
-const meshFile = "mesh.yaml"
+const (
+	// meshFile holds MeshConfig, which is no manifest.
+	meshFile = "mesh.yaml"
+	// kustomization is read by kubectl and never by a cluster.
+	kustomization = "kustomization.yaml"
+)
 
 func main() {
 	found, err := judge(os.Args[1:])
@@ -53,9 +57,11 @@ func judge(paths []string) ([]findings.Finding, error) {
 			return nil, fmt.Errorf("%s cannot be read: %w", path, err)
 		}
 		for _, document := range found {
-			if filepath.Base(document.File) == meshFile {
+			switch filepath.Base(document.File) {
+			case meshFile:
 				meshConfig = document.File
-			} else {
+			case kustomization:
+			default:
 				documents = append(documents, document)
 			}
 		}
