@@ -8,9 +8,11 @@
 )]
 
 mod support;
+#[path = "support/told.rs"]
+mod told;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use integration::bookinfo::{Fault, Service};
 use integration::clock::Clock;
@@ -18,6 +20,7 @@ use integration::load::{Kind, Load, Plan};
 use integration::timeline::Sample;
 use support::{CHICAGO, Edge, HOST, SANJOSE, Setting, World, tag_of, until};
 use tokio::sync::OnceCell;
+use told::{Ejection, LogClock};
 
 const THRESHOLD: usize = 5;
 
@@ -56,48 +59,6 @@ fn settings() -> Vec<Setting> {
         .collect()
 }
 
-/// An ejection as the filter tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Ejection {
-    cause: String,
-    times: u64,
-    seconds: u64,
-    /// In the log's time, see [`QUARTER`].
-    at: u64,
-}
-
-/// Milliseconds of the quarter of an hour, in which the clocks of all time zones agree, are how times are compared here.
-const QUARTER: u64 = 15 * 60 * 1000;
-
-/// Between two times that are less than a quarter of an hour apart.
-fn between(earlier: u64, later: u64) -> u64 {
-    (later + QUARTER - earlier) % QUARTER
-}
-
-/// Now, in the log's time.
-fn now() -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    u64::try_from(now.as_millis()).unwrap() % QUARTER
-}
-
-/// Reads `[2026-11-20 23:58:07.343]... ejected service=... region=... cause=halfOpen times=2 for=2s`.
-fn ejection(line: &str) -> Option<Ejection> {
-    let (_, told) = line.split_once(": ejected service=productpage region=us-sanjose-1 ")?;
-    let value = |name: &str| told.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
-    let mut time = line.get(15..24)?.trim_end_matches(']').split([':', '.']).map(|part| part.parse::<u64>().ok());
-    let (minutes, seconds, milliseconds) = (time.next()??, time.next()??, time.next()??);
-    Some(Ejection {
-        cause: value("cause")?.to_owned(),
-        times: value("times")?.parse().ok()?,
-        seconds: value("for")?.strip_suffix('s')?.parse().ok()?,
-        at: ((minutes * 60 + seconds) * 1000 + milliseconds) % QUARTER,
-    })
-}
-
-fn ejections(edge: &Edge) -> Vec<Ejection> {
-    edge.ingress.envoy().log().lines().filter_map(ejection).collect()
-}
-
 /// What one ingress showed.
 #[derive(Clone, Debug)]
 struct Seen {
@@ -105,8 +66,6 @@ struct Seen {
     samples: Vec<Sample>,
     ejections: Vec<Ejection>,
     readmissions: usize,
-    /// When the region was ejected first.
-    ejected: Duration,
 }
 
 /// What all of them showed.
@@ -120,7 +79,8 @@ struct Play {
 /// A region answers `fault` until every ingress has tried it twice in vain; then it is well again.
 async fn play(rescue: bool, fault: Fault) -> Play {
     let world = World::start(settings(), |setting| policy(setting, rescue)).await.unwrap();
-    let (clock, zero, kind) = (Clock::start(), now(), Kind::new("any").path("/status/200"));
+    let (clock, log, kind) = (Clock::start(), LogClock::start(), Kind::new("any").path("/status/200"));
+    let ejections = |edge: &Edge| log.ejections(&edge.ingress, SANJOSE);
     let load = |edge: &Arc<Edge>| Load::start(Plan::new(edge.ingress.address(), vec![kind.clone()]), clock).unwrap();
     let loads: Vec<Load> = world.edges.iter().map(load).collect();
     let pods = world.mesh.cluster("primary").unwrap().service(Service::Productpage);
@@ -146,8 +106,7 @@ async fn play(rescue: bool, fault: Fault) -> Play {
         let samples = load.stop().await.unwrap().samples;
         let readmissions = edge.ingress.envoy().log().matches(": readmitted ").count();
         let (setting, ejections) = (edge.setting.clone(), ejections(edge));
-        let ejected = Duration::from_millis(between(zero, ejections[0].at));
-        seen.push(Seen { setting, samples, ejections, readmissions, ejected });
+        seen.push(Seen { setting, samples, ejections, readmissions });
     }
     Play { seen, tried }
 }
@@ -194,7 +153,7 @@ async fn a_region_that_fails_its_try_is_ejected_for_longer() {
 async fn nobody_tries_before_the_time_is_over() {
     for Seen { setting, ejections, .. } in &rescued().await.seen {
         for pair in ejections.windows(2) {
-            assert!(between(pair[0].at, pair[1].at) >= pair[0].seconds * 1000, "{setting}: {pair:?}");
+            assert!(pair[1].at - pair[0].at >= Duration::from_secs(pair[0].seconds), "{setting}: {pair:?}");
         }
     }
 }
@@ -209,11 +168,14 @@ async fn one_request_at_a_time_reaches_a_region_that_is_still_broken() {
 /// Those under way when the region was ejected, and as many as it takes to eject it, are all that were sent there before.
 #[tokio::test(flavor = "multi_thread")]
 async fn only_what_is_under_way_is_added_to_what_ejects() {
-    for Seen { setting, samples, ejected, .. } in &rescued().await.seen {
+    for Seen { setting, samples, ejections, .. } in &rescued().await.seen {
         let rescued =
             |sample: &&Sample| sample.decision.as_deref().is_some_and(|text| text.contains("outcome=rescued"));
-        let charged = samples.iter().filter(rescued).filter(|sample| sample.at <= *ejected).count();
-        let spans = |sample: &&Sample| sample.at <= *ejected && sample.at + sample.latency >= *ejected;
+        let charged = samples.iter().filter(rescued).filter(|sample| sample.at <= ejections[0].at).count();
+        // The log's time is to the millisecond, and so is what is made of it.
+        let spans = |sample: &&Sample| {
+            sample.at <= ejections[0].at && sample.at + sample.latency + Duration::from_millis(2) >= ejections[0].at
+        };
         let under_way = samples.iter().filter(spans).count();
         assert!((THRESHOLD..=THRESHOLD + under_way).contains(&charged), "{setting}: {charged}, {under_way} under way");
     }
@@ -236,9 +198,9 @@ async fn a_region_that_answers_its_try_is_readmitted_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_rescue_a_try_that_fails_costs_one_request() {
-    for Seen { setting, samples, ejections, ejected, .. } in &play(false, Fault::status(503)).await.seen {
+    for Seen { setting, samples, ejections, .. } in &play(false, Fault::status(503)).await.seen {
         let failed = samples.iter().filter(|sample| !sample.succeeded());
-        let later: Vec<_> = failed.filter(|sample| sample.at > *ejected).collect();
+        let later: Vec<_> = failed.filter(|sample| sample.at > ejections[0].at).collect();
         assert_eq!(later.len(), ejections.len() - 1, "{setting}: {later:?}");
     }
 }
