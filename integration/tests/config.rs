@@ -307,19 +307,18 @@ async fn what_was_learned_survives_a_new_policy() {
     }
 }
 
-/// Every policy file of the repository, but those that are wrong on purpose.
-fn policies() -> Vec<PathBuf> {
-    let mut folders =
-        vec![paths::workspace().join("integration/demo"), paths::workspace().join("envoyfilter/examples")];
-    let mut found = Vec::new();
+/// Every policy of the repository that is meant to be one: its file and its text.
+fn policies() -> Vec<(PathBuf, String)> {
+    let folders = ["integration/demo", "envoyfilter/examples"];
+    let (mut folders, mut found) = (folders.map(|folder| paths::workspace().join(folder)).to_vec(), Vec::new());
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if path.is_dir() {
                 folders.push(path);
-            } else if name.starts_with("policy") && name.ends_with(".yaml") {
-                found.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "yaml") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.extend(text.lines().any(|line| line == "apiVersion: meridian/v1").then_some((path, text)));
             }
         }
     }
@@ -331,8 +330,7 @@ async fn envoy_accepts_what_is_rendered_for_every_policy_of_the_repository() {
     let policies = policies();
     assert!(policies.len() >= 2, "{policies:?}");
     let subnet = Subnet::claim().unwrap();
-    for file in policies {
-        let text = std::fs::read_to_string(&file).unwrap();
+    for (file, text) in policies {
         let plain: String =
             text.lines().filter(|line| !line.starts_with("table:")).map(|line| format!("{line}\n")).collect();
         for table in ["full", "plans"] {
