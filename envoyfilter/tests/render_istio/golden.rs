@@ -64,3 +64,28 @@ fn read(root: &Path, folder: &Path, files: &mut BTreeMap<String, String>) {
         }
     }
 }
+
+#[test]
+fn the_command_writes_a_folder_for_each_cluster_and_says_what_it_wrote() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let run = |more: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_meridian"));
+        command.args(["render", "istio"]).arg(fixture("plain/policy.yaml")).arg("-o").arg(&out).args(more);
+        command.output().unwrap()
+    };
+    let output = run(&["--output", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let written = answer["written"].as_array().unwrap();
+    for cluster in ["primary", "west", "central"] {
+        let routes = out.join(cluster).join("routes/virtualservice.bank.accounts.yaml").display().to_string();
+        assert!(written.iter().any(|path| *path == routes.as_str()), "{routes}");
+    }
+    // Of three folders one is left: what was rendered before and is not now is gone.
+    assert_eq!(run(&["--cluster", "west"]).status.code(), Some(0));
+    assert!(out.join("west/kustomization.yaml").exists() && !out.join("central/kustomization.yaml").exists());
+    for wrong in [["--cluster", "mars"], ["--module", "no-such.wasm"], ["--gateway", "gateway"]] {
+        assert_eq!(run(&wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
