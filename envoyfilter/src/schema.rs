@@ -1,7 +1,7 @@
 //! The JSON Schema of a policy document, for editors and pipelines.
 //!
 //! The compiler in `meridian-core` stays the judge: it knows names, fences and sums, and it is made small for the module that ships, so
-//! it carries no descriptions. A schema knows shapes only, but it knows them while somebody types. It is made from one [table](table)
+//! it carries no descriptions. A schema knows shapes only, but it knows them while somebody types. It is made from one table
 //! with a sentence for every key, and a test holds that table equal to what the compiler accepts, key by key.
 
 mod table;

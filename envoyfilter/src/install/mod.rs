@@ -5,7 +5,7 @@
 //! every cluster and every east-west gateway has them. The filter only moves requests between routes that exist, so it comes after the
 //! routes; what refuses requests comes last, when nothing goes the old way any more. Going back is the same way backwards.
 //!
-//! Every step may be repeated: it applies what is declared, and what stood there before is kept in the cluster ([`before`]), so that
+//! Every step may be repeated: it applies what is declared, and what stood there before is kept in the cluster (`before`), so that
 //! going back does not depend on whoever went forward. Nothing here is cleverer than `kubectl`, which does all of the work.
 
 mod before;
