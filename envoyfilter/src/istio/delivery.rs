@@ -75,6 +75,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_module_is_found_where_the_filter_looks_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.wasm");
+        std::fs::write(&path, b"\0asm\x01\0\0\0\x07\x11\x01\x0dproxy_on_tick\x00\x05").unwrap();
+        let module = Module::load(&path, "/etc/meridian").unwrap();
+        let keys = config_map(&module, "shop")["binaryData"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys, [module.file_name()]);
+        let labels = Map::from_iter([("istio".to_owned(), json!("ingressgateway"))]);
+        let component = mounts(&module, ("istio-ingress", &labels), &["shop"]);
+        let patches = component["patches"].as_array().unwrap();
+        assert_eq!(patches[0]["target"]["labelSelector"], "istio=ingressgateway");
+        assert!(patches[0]["patch"].as_str().unwrap().contains("mountPath: /etc/meridian\n"));
+        assert!(patches[1]["patch"].as_str().unwrap().contains("sidecar.istio.io/userVolumeMount"));
+    }
+
+    #[test]
     fn the_published_vectors_of_base64_hold() {
         let vectors =
             [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE=")];

@@ -97,3 +97,47 @@ pub(super) fn lock(service: &Service, namespace: &str, key: &str, trust_domains:
 fn workload(service: &Service) -> &str {
     service.destination.host.split('.').next().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::istio::testing::{POLICY, policy};
+
+    fn fences() -> Fences {
+        Fences::from([("eu".to_owned(), true), ("us".to_owned(), false)])
+    }
+
+    #[test]
+    fn a_label_is_put_where_the_fence_is_and_refused_where_it_is_not() {
+        let policy = policy(POLICY, "b");
+        let (service, fences) = (&policy.services()[0], fences());
+        let component = labels([(service, "shop", &fences)].into_iter(), "app").unwrap();
+        let patches = component["patches"].as_array().unwrap();
+        assert_eq!(patches.len(), 1);
+        let target = json!({"kind": "Deployment", "namespace": "shop", "labelSelector": "app=page"});
+        assert_eq!(patches[0]["target"], target);
+        assert!(patches[0]["patch"].as_str().unwrap().contains("fence.meridian/eu: \"true\""));
+        let [admission, _] = admission("b", &fences);
+        let expression = admission["spec"]["validations"][0]["expression"].as_str().unwrap();
+        assert!(expression.ends_with("key in ['fence.meridian/eu'])"), "{expression}");
+    }
+
+    #[test]
+    fn a_cluster_without_any_fence_has_nothing_to_patch() {
+        let policy = policy(POLICY, "a");
+        let outside = Fences::from([("eu".to_owned(), false)]);
+        assert_eq!(labels([(&policy.services()[0], "shop", &outside)].into_iter(), "app"), None);
+    }
+
+    #[test]
+    fn only_a_service_that_no_rule_lets_in_is_shut_out() {
+        let everything =
+            POLICY.replace("match: {pathPrefix: /eu, headers: [{name: x-tenant, exact: acme, trusted: true}]}, ", "");
+        for (text, expected) in [(POLICY, false), (everything.as_str(), true)] {
+            let policy = policy(text, "a");
+            let page = policy.service_named("page").unwrap();
+            assert_eq!(is_shut_out(&policy, page, policy.region_named("us").unwrap()), expected);
+            assert!(!is_shut_out(&policy, page, policy.region_named("eu-1").unwrap()));
+        }
+    }
+}

@@ -17,6 +17,9 @@
 //! | `tag` | `EnvoyFilter`s: answers say which cluster served them | any time |
 //! | `lock` | `AuthorizationPolicy`s: pods outside every fence of their service answer nobody | last |
 //!
+//! Clusters that share one control plane (primary-remote) share one table as well: apply the primary's folder, and set `local` in the
+//! policy or a rule's `distribute`, because a `VirtualService` cannot tell its proxies' clusters apart.
+//!
 //! Every name and number comes from the same compiled policy that the filter decides with.
 
 mod cluster;
