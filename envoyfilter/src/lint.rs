@@ -20,7 +20,7 @@ mod virtual_services;
 pub use codes::{CODES, Code, code};
 
 use crate::policy_file::PolicyFile;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use facts::Facts;
 use manifests::{Manifests, Resource};
 use mesh::Mesh;
@@ -69,15 +69,31 @@ impl Report {
     }
 }
 
-/// Looks through the manifests below `folder`.
+/// Looks through the manifests below `folder`, around a policy that was [read for the mesh](PolicyFile::load_for_the_mesh).
 ///
 /// # Errors
 /// A file that cannot be read or is not YAML.
 pub fn lint(policy: &PolicyFile, folder: &Path) -> Result<Report> {
+    Ok(report(policy, Manifests::load(folder)?))
+}
+
+/// Reads a policy and looks through the manifests below `folder`; the two are read at the same time.
+///
+/// # Errors
+/// As [`lint`] and [`PolicyFile::load_for_the_mesh`].
+pub fn lint_files(policy: &Path, folder: &Path) -> Result<Report> {
+    std::thread::scope(|scope| {
+        let manifests = scope.spawn(|| Manifests::load(folder));
+        let policy = PolicyFile::load_for_the_mesh(policy);
+        let manifests = manifests.join().unwrap_or_else(|_| bail!("the manifests could not be read"));
+        Ok(report(&policy?, manifests?))
+    })
+}
+
+fn report(policy: &PolicyFile, manifests: Manifests) -> Report {
     let facts = Facts::new(policy);
-    let manifests = Manifests::load(folder, &facts)?;
     let mut findings = Findings { policy, manifests: &manifests, list: Vec::new() };
-    for cluster in manifests.clusters() {
+    for cluster in manifests.clusters(&facts) {
         let mesh = Mesh::new(policy, &facts, &manifests, cluster);
         destination_rules::check(&mesh, &mut findings);
         virtual_services::check(&mesh, &mut findings);
@@ -87,7 +103,7 @@ pub fn lint(policy: &PolicyFile, folder: &Path) -> Result<Report> {
     let mut list = findings.list;
     list.sort();
     list.dedup();
-    Ok(Report { findings: list, manifests, policy: policy.text.clone() })
+    Report { findings: list, manifests, policy: policy.text.clone() }
 }
 
 /// Findings so far.

@@ -33,16 +33,41 @@ impl PolicyFile {
         Ok(Self::parse(&path.display().to_string(), &text, hints)?)
     }
 
+    /// Reads the file at `path` and compiles it as sidecars see it, who know every service by its names of the registry as well: a mesh
+    /// gets both from one document.
+    ///
+    /// # Errors
+    /// As [`PolicyFile::load`].
+    pub fn load_for_the_mesh(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("{} cannot be read; check the path and its permissions", path.display()))?;
+        Ok(Self::parse_for_the_mesh(&path.display().to_string(), &text)?)
+    }
+
+    /// As [`PolicyFile::load_for_the_mesh`], for the text of a file called `name`.
+    ///
+    /// # Errors
+    /// Every error of the document, with its place.
+    pub fn parse_for_the_mesh(name: &str, text: &str) -> Result<Self, Diagnostics> {
+        Self::compile(name, text, &LocalHints::default(), true)
+    }
+
     /// Compiles the text of a file called `name`.
     ///
     /// # Errors
     /// Every error of the document, with its place.
     pub fn parse(name: &str, text: &str, hints: &LocalHints<'_>) -> Result<Self, Diagnostics> {
+        Self::compile(name, text, hints, false)
+    }
+
+    fn compile(name: &str, text: &str, hints: &LocalHints<'_>, for_the_mesh: bool) -> Result<Self, Diagnostics> {
         let mut tree = Tree::parse(text).map_err(|error| {
             let problem =
                 Problem { path: String::new(), message: error.message, suggestion: None, severity: Severity::Error };
             Diagnostics::new(name, text, vec![Diagnostic::new(problem, Some(error.at))])
         })?;
+        let gateway = tree.value.get_mut("role").filter(|role| for_the_mesh && *role == "gateway");
+        let was = gateway.map(|role| std::mem::replace(role, Value::from("outbound")));
         let placed = |problems: Vec<Problem>| {
             let entry = |problem: Problem| {
                 let at = tree.position(&problem.path);
@@ -55,7 +80,10 @@ impl PolicyFile {
         if !over.is_empty() {
             return Err(placed(over));
         }
-        let document = std::mem::take(&mut tree.value);
+        let mut document = std::mem::take(&mut tree.value);
+        if let (Some(role), Some(place)) = (was, document.get_mut("role")) {
+            *place = role;
+        }
         Ok(Self { document, policy, name: name.to_owned(), text: text.to_owned(), tree })
     }
 

@@ -1,11 +1,11 @@
 //! YAML as a JSON tree that remembers where everything stood.
 //!
-//! The core reads JSON trees and names what is wrong by path (`rules[2].fence`). People want a line. So the file is parsed once with
-//! positions, and the tree and the positions part ways here, with the path to bring them together again.
+//! The core reads JSON trees and names what is wrong by path (`rules[2].fence`). People want a line. So the file is parsed with
+//! positions, and the tree and the positions part ways here, with the path to bring them together again. Most files are right and nobody
+//! asks for a position, so a path is kept as its hash: a number that grows with the path, and not a text for every value.
 
 use saphyr::{LoadableYamlNode, MarkedYaml, Marker, Scalar, YamlData};
 use serde_json::{Map, Number, Value};
-use std::collections::HashMap;
 
 /// A place in a file, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +20,11 @@ impl From<&Marker> for Position {
     }
 }
 
-/// A parsed file.
+/// A parsed file, or one document of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
     pub(crate) value: Value,
-    positions: HashMap<String, Position>,
+    positions: Vec<(PathHash, Position)>,
 }
 
 /// Why a file is not one YAML document that could be JSON.
@@ -58,8 +58,8 @@ impl Tree {
     }
 
     fn of(document: &MarkedYaml<'_>) -> Result<Self, SyntaxError> {
-        let mut positions = HashMap::new();
-        let value = convert(document, &mut String::new(), &mut positions)?;
+        let mut positions = Vec::new();
+        let value = convert(document, PathHash::ROOT, &mut positions)?;
         Ok(Self { value, positions })
     }
 
@@ -67,11 +67,32 @@ impl Tree {
     pub(crate) fn position(&self, path: &str) -> Option<Position> {
         let mut path = path;
         loop {
-            if let Some(position) = self.positions.get(path) {
+            let wanted = PathHash::ROOT.then(path);
+            if let Some((_, position)) = self.positions.iter().find(|(hash, _)| *hash == wanted) {
                 return Some(*position);
             }
             path = path.get(..path.rfind(['.', '[']).unwrap_or(0)).filter(|_| !path.is_empty())?;
         }
+    }
+}
+
+/// A path such as `rules[2].fence`, as a number (FNV-1a, which goes on where it stopped).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct PathHash(u64);
+
+impl PathHash {
+    const ROOT: Self = Self(0xcbf2_9ce4_8422_2325);
+
+    fn then(self, text: &str) -> Self {
+        Self(text.bytes().fold(self.0, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)))
+    }
+
+    fn item(self, index: usize) -> Self {
+        self.then("[").then(&index.to_string()).then("]")
+    }
+
+    fn key(self, key: &str) -> Self {
+        if self == Self::ROOT { self.then(key) } else { self.then(".").then(key) }
     }
 }
 
@@ -82,39 +103,24 @@ fn load(text: &str) -> Result<Vec<MarkedYaml<'_>>, SyntaxError> {
 
 fn convert(
     node: &MarkedYaml<'_>,
-    path: &mut String,
-    positions: &mut HashMap<String, Position>,
+    path: PathHash,
+    positions: &mut Vec<(PathHash, Position)>,
 ) -> Result<Value, SyntaxError> {
     let at = Position::from(&node.span.start);
-    positions.insert(path.clone(), at);
+    positions.push((path, at));
     let error = |message: &str| SyntaxError { message: message.to_owned(), at };
-    let length = path.len();
     match &node.data {
         YamlData::Value(scalar) => Ok(value(scalar)),
         YamlData::Sequence(items) => {
-            let mut list = Vec::with_capacity(items.len());
-            for (index, item) in items.iter().enumerate() {
-                path.push_str(&format!("[{index}]"));
-                list.push(convert(item, path, positions)?);
-                path.truncate(length);
-            }
-            Ok(Value::Array(list))
+            let items = items.iter().enumerate().map(|(index, item)| convert(item, path.item(index), positions));
+            Ok(Value::Array(items.collect::<Result<_, _>>()?))
         }
         YamlData::Mapping(entries) => {
             let mut map = Map::new();
-            for (key, item) in entries {
-                let YamlData::Value(key) = &key.data else { return Err(error("a key must be a plain word")) };
-                let key = match value(key) {
-                    Value::String(key) => key,
-                    other => other.to_string(),
-                };
-                if length > 0 {
-                    path.push('.');
-                }
-                path.push_str(&key);
-                let item = convert(item, path, positions)?;
-                path.truncate(length);
-                map.insert(key, item);
+            for (name, item) in entries {
+                let name = key(name).ok_or_else(|| error("a key must be a plain word"))?;
+                let item = convert(item, path.key(&name), positions)?;
+                map.insert(name, item);
             }
             Ok(Value::Object(map))
         }
@@ -122,6 +128,15 @@ fn convert(
         YamlData::Alias(_) => Err(error("aliases (`*name`) are not resolved here; write the value out")),
         YamlData::Representation(..) | YamlData::BadValue => Err(error("this is not a value")),
     }
+}
+
+/// A key of an object, which JSON knows as text only.
+fn key(node: &MarkedYaml<'_>) -> Option<String> {
+    let YamlData::Value(scalar) = &node.data else { return None };
+    Some(match value(scalar) {
+        Value::String(key) => key,
+        other => other.to_string(),
+    })
 }
 
 fn value(scalar: &Scalar<'_>) -> Value {

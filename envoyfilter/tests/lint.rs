@@ -5,7 +5,6 @@
 
 use meridian::lint::{CODES, Finding, lint};
 use meridian::policy_file::PolicyFile;
-use meridian_core::LocalHints;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -20,7 +19,7 @@ fn mesh() -> String {
 }
 
 fn policy() -> PolicyFile {
-    PolicyFile::load(&root().join("examples/static/policy.yaml"), &LocalHints::default()).expect("a policy")
+    PolicyFile::load_for_the_mesh(&root().join("examples/static/policy.yaml")).expect("a policy")
 }
 
 /// What the lint finds in manifests: codes, with the text of the line of each.
@@ -198,7 +197,7 @@ fn a_header_that_a_rule_trusts_is_stripped_as_well() {
         "{services: [accounts]}",
         "{services: [accounts], headers: [{name: x-tenant, exact: acme, trusted: true}]}",
     );
-    let policy = PolicyFile::parse("policy.yaml", &trusting, &LocalHints::default()).expect("a policy");
+    let policy = PolicyFile::parse_for_the_mesh("policy.yaml", &trusting).expect("a policy");
     assert!(found(&policy, &[("mesh.yaml", &mesh())]).contains(&("MER008", "typed_config:".to_owned())));
     let stripped = broken("- remove: x-region-route", "- remove: x-tenant\n              - remove: x-region-route");
     assert!(found(&policy, &[("mesh.yaml", &stripped)]).iter().all(|(code, _)| *code != "MER008"));

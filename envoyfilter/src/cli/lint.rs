@@ -2,13 +2,11 @@
 
 use super::{Output, print, print_json};
 use crate::diagnostics::excerpt;
-use crate::lint::{CODES, Code, Finding, Report, code, lint};
+use crate::lint::{CODES, Code, Finding, Report, code, lint_files};
 use crate::palette::{COLOURED, Palette};
-use crate::policy_file::PolicyFile;
 use crate::yaml::Position;
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use meridian_core::LocalHints;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -35,8 +33,7 @@ impl Arguments {
         let (Some(file), Some(folder)) = (&self.file, &self.manifests) else {
             bail!("a policy file and --manifests are needed");
         };
-        let policy = PolicyFile::load(file, &LocalHints::default())?;
-        let report = lint(&policy, folder)?;
+        let report = lint_files(file, folder)?;
         match output {
             Output::Text => print(&text(&report, &COLOURED))?,
             Output::Json => print_json(&serde_json::json!({"findings": report.findings}))?,

@@ -3,7 +3,6 @@
 use super::Findings;
 use super::codes::{MER008, MER014};
 use super::mesh::{Mesh, text};
-use meridian_core::Role;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -29,7 +28,7 @@ pub(super) fn check(mesh: &Mesh<'_>, findings: &mut Findings<'_>) {
     }
     let missing: Vec<&str> =
         mesh.facts.stripped.iter().map(String::as_str).filter(|name| !stripped.contains(*name)).collect();
-    if mesh.role != Role::Gateway || missing.is_empty() {
+    if !mesh.at_the_edge || missing.is_empty() {
         return;
     }
     let message = format!("nothing strips {}", missing.join(", "));

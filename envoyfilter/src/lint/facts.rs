@@ -2,7 +2,7 @@
 
 use crate::policy_file::PolicyFile;
 use crate::render::table;
-use meridian_core::{INTERNAL_HEADERS, LocalHints, Plan, Policy, Rule, ScopeId, UnknownKeys, VirtualHost, compile};
+use meridian_core::{INTERNAL_HEADERS, Plan, Policy, Rule, ScopeId, VirtualHost};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -70,8 +70,7 @@ pub(super) fn plan_part(name: &str) -> Option<&str> {
 
 impl Facts {
     pub(super) fn new(file: &PolicyFile) -> Self {
-        let inside = for_the_inside(&file.document);
-        let policy = inside.as_ref().unwrap_or(&file.policy);
+        let policy = &file.policy;
         let mut facts = Self {
             services: HashMap::new(),
             fenced_hosts: HashMap::new(),
@@ -138,13 +137,6 @@ impl Facts {
             }
         })
     }
-}
-
-/// The policy as sidecars see it, who know every service by its names of the registry as well: both are rendered from one document.
-fn for_the_inside(document: &Value) -> Option<Policy> {
-    let mut document = document.clone();
-    document.as_object_mut()?.insert("role".to_owned(), Value::from("outbound"));
-    compile(&document, UnknownKeys::Refuse, &LocalHints::default()).ok().map(|(policy, _)| policy)
 }
 
 /// The fences as the document names them: one that no plan uses is still one that a pod may be labelled for.

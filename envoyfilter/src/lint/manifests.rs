@@ -6,8 +6,9 @@ use crate::yaml::{Position, Tree};
 use anyhow::{Context, Result};
 use meridian_core::{Problem, Severity};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Every resource, and the text of every file.
 #[derive(Debug)]
@@ -20,26 +21,26 @@ pub(super) struct Manifests {
 #[derive(Debug)]
 pub(super) struct Resource {
     file: usize,
-    /// The cluster it is for; `None`: every one.
-    pub(super) cluster: Option<String>,
+    /// The folder below the given one that it lies in.
+    folder: Option<Arc<str>>,
     pub(super) kind: String,
     pub(super) namespace: String,
     pub(super) name: String,
     pub(super) value: Value,
-    tree: Rc<Tree>,
+    tree: Arc<Tree>,
     /// Where it stands in the tree: empty, or an item of a `List`.
     base: String,
 }
 
 impl Manifests {
     /// Reads every YAML or JSON file below the folder; documents without a `kind` are somebody else's and left out.
-    pub(super) fn load(folder: &Path, facts: &Facts) -> Result<Self> {
+    pub(super) fn load(folder: &Path) -> Result<Self> {
         let mut paths = Vec::new();
         find(folder, &mut paths)?;
         let mut manifests = Self { files: Vec::new(), resources: Vec::new() };
         for path in paths {
-            let cluster = path.strip_prefix(folder).ok().and_then(|below| below.iter().next()?.to_str());
-            let cluster = cluster.filter(|name| facts.region_of_cluster.contains_key(*name)).map(str::to_owned);
+            let mut below = path.strip_prefix(folder).into_iter().flat_map(Path::iter);
+            let first = below.next().filter(|_| below.next().is_some()).and_then(|name| name.to_str()).map(Arc::from);
             let text = std::fs::read_to_string(&path)
                 .with_context(|| format!("{} cannot be read; check its permissions", path.display()))?;
             let name = path.display().to_string();
@@ -49,45 +50,43 @@ impl Manifests {
                 Diagnostics::new(&name, &text, vec![Diagnostic::new(problem, Some(error.at))])
             })?;
             for tree in trees {
-                manifests.add(tree, cluster.as_deref());
+                manifests.add(tree, first.as_ref());
             }
             manifests.files.push((name, text));
         }
         Ok(manifests)
     }
 
-    fn add(&mut self, mut tree: Tree, cluster: Option<&str>) {
+    fn add(&mut self, mut tree: Tree, folder: Option<&Arc<str>>) {
         let value = std::mem::take(&mut tree.value);
-        let tree = Rc::new(tree);
+        let tree = Arc::new(tree);
         let is_list = value.get("kind").and_then(Value::as_str) == Some("List");
         match value {
             Value::Object(mut list) if is_list => {
                 let items = list.remove("items").unwrap_or_default();
                 let items = if let Value::Array(items) = items { items } else { Vec::new() };
                 for (index, item) in items.into_iter().enumerate() {
-                    self.add_one(item, &tree, format!("items[{index}]"), cluster);
+                    self.add_one(item, &tree, format!("items[{index}]"), folder);
                 }
             }
-            value => self.add_one(value, &tree, String::new(), cluster),
+            value => self.add_one(value, &tree, String::new(), folder),
         }
     }
 
-    fn add_one(&mut self, value: Value, tree: &Rc<Tree>, base: String, cluster: Option<&str>) {
+    fn add_one(&mut self, value: Value, tree: &Arc<Tree>, base: String, folder: Option<&Arc<str>>) {
         let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let Some(kind) = text("/kind") else { return };
         let namespace = text("/metadata/namespace").unwrap_or_else(|| "default".to_owned());
         let name = text("/metadata/name").unwrap_or_default();
-        let (file, cluster, tree) = (self.files.len(), cluster.map(str::to_owned), Rc::clone(tree));
-        self.resources.push(Resource { file, cluster, kind, namespace, name, value, tree, base });
+        let (file, folder, tree) = (self.files.len(), folder.cloned(), Arc::clone(tree));
+        self.resources.push(Resource { file, folder, kind, namespace, name, value, tree, base });
     }
 
     /// The clusters that have manifests of their own; one `None` where nobody has.
-    pub(super) fn clusters(&self) -> Vec<Option<&str>> {
-        let mut clusters: Vec<_> =
-            self.resources.iter().filter_map(|found| found.cluster.as_deref()).map(Some).collect();
-        clusters.sort_unstable();
-        clusters.dedup();
-        if clusters.is_empty() { vec![None] } else { clusters }
+    pub(super) fn clusters<'a>(&'a self, facts: &Facts) -> Vec<Option<&'a str>> {
+        let clusters = self.resources.iter().filter_map(|found| found.cluster(facts)).map(Some);
+        let clusters: BTreeSet<_> = clusters.collect();
+        if clusters.is_empty() { vec![None] } else { clusters.into_iter().collect() }
     }
 
     /// The file of a resource.
@@ -102,6 +101,11 @@ impl Manifests {
 }
 
 impl Resource {
+    /// The cluster it is for; `None`: every one.
+    pub(super) fn cluster(&self, facts: &Facts) -> Option<&str> {
+        self.folder.as_deref().filter(|name| facts.region_of_cluster.contains_key(*name))
+    }
+
     /// What it is, for people.
     pub(super) fn title(&self) -> String {
         let Self { kind, namespace, name, .. } = self;

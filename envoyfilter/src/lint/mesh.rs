@@ -3,14 +3,14 @@
 use super::facts::Facts;
 use super::manifests::{Manifests, Resource};
 use crate::policy_file::PolicyFile;
-use meridian_core::Role;
 use serde_json::Value;
 use std::collections::HashMap;
 
 /// A policy and the manifests around it in one cluster.
 pub(super) struct Mesh<'a> {
     pub(super) facts: &'a Facts,
-    pub(super) role: Role,
+    /// Whether the policy is a gateway's.
+    pub(super) at_the_edge: bool,
     policy: &'a PolicyFile,
     /// The region of the cluster whose manifests these are, if they are one cluster's alone.
     pub(super) region: Option<&'a str>,
@@ -28,7 +28,8 @@ impl<'a> Mesh<'a> {
     ) -> Self {
         let mut by_kind: HashMap<&str, Vec<&Resource>> = HashMap::new();
         for resource in &manifests.resources {
-            if resource.cluster.is_none() || resource.cluster.as_deref() == cluster {
+            let own = resource.cluster(facts);
+            if own.is_none() || own == cluster {
                 by_kind.entry(resource.kind.as_str()).or_default().push(resource);
             }
         }
@@ -39,7 +40,14 @@ impl<'a> Mesh<'a> {
             }
         }
         let region = cluster.and_then(|cluster| facts.region_of_cluster.get(cluster)).map(String::as_str);
-        Self { facts, role: policy.policy.role(), policy, region, by_kind, destination_rules }
+        Self {
+            facts,
+            at_the_edge: policy.document.get("role").is_some_and(|role| role == "gateway"),
+            policy,
+            region,
+            by_kind,
+            destination_rules,
+        }
     }
 
     /// Every resource of a kind.
