@@ -22,6 +22,7 @@ demo: module ## two regions on this machine, one of them lost (KEEP=1 leaves it 
 test: ## all that must hold before a change is merged: lint, module, tests, tests in WebAssembly
 	$(STEP) "lint" $(MAKE) lint
 	$(STEP) "the module" $(MAKE) module
+	$(STEP) "Istio's own code" $(SETUP)/istio-tests.sh
 	$(STEP) "tests" cargo test --workspace --locked
 	$(STEP) "the core's tests in WebAssembly" $(SETUP)/wasm-tests.sh
 

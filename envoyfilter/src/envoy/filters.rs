@@ -19,6 +19,9 @@ pub struct HttpConnectionManager {
     pub use_remote_address: bool,
     /// Resolve `.` and `..` in paths before anything matches on them.
     pub normalize_path: bool,
+    /// `%2f` and `%5c` are `/` and `\\`, before anything matches on the path: `UNESCAPE_AND_FORWARD`, or Envoy's default of leaving them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_with_escaped_slashes_action: Option<&'static str>,
     /// `//` is `/`, before anything matches on the path.
     pub merge_slashes: bool,
     /// `example.com.` is `example.com`, before anything matches on the host.

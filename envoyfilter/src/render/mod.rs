@@ -76,6 +76,7 @@ pub fn listener(file: &PolicyFile, site: &Site) -> Listener {
         early_header_mutation_extensions: vec![EarlyHeaderMutation::remove(stripped(policy))],
         use_remote_address: true,
         normalize_path: true,
+        path_with_escaped_slashes_action: fences_a_path(policy).then_some("UNESCAPE_AND_FORWARD"),
         merge_slashes: true,
         // The same name in DNS. A browser sends it as it was typed, and with `*` among the hosts it would be taken for another host's.
         strip_trailing_host_dot: true,
@@ -99,6 +100,12 @@ pub fn plugin(module: &str, document: &Value) -> WasmPlugin {
         // The native table is the fence, so traffic goes on without the filter.
         fail_open: true,
     }
+}
+
+/// Whether a fence depends on the path, so that another spelling of the path must not be another path. Elsewhere an escaped slash is the
+/// application's business.
+fn fences_a_path(policy: &Policy) -> bool {
+    policy.rules().iter().any(|rule| rule.fenced && !["", "/"].contains(&rule.matches.path_prefix.as_str()))
 }
 
 /// What a client may not bring: the mesh's own headers, and those that rules trust.

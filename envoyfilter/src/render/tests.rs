@@ -107,6 +107,13 @@ fn headers_that_are_the_meshs_own_are_stripped_before_anything_reads_them() {
 }
 
 #[test]
+fn where_a_fence_depends_on_the_path_an_escaped_slash_is_a_slash() {
+    let action = |policy: &str| manager(&rendered(policy))["path_with_escaped_slashes_action"].clone();
+    assert_eq!(action(POLICY), "UNESCAPE_AND_FORWARD");
+    assert_eq!(action(&POLICY.replace("pathPrefix: /eu, ", "")), Value::Null);
+}
+
+#[test]
 fn every_route_ends_in_time_and_rescues_only_what_the_rule_allows() {
     let bootstrap = rendered(POLICY);
     let routes = manager(&bootstrap)["route_config"]["virtual_hosts"][0]["routes"].as_array().unwrap();

@@ -149,6 +149,7 @@ fn manager(name: &str, virtual_hosts: Vec<VirtualHost>, filters: Vec<HttpFilter>
         http_filters: filters.into_iter().chain([HttpFilter::router()]).collect(),
         early_header_mutation_extensions: Vec::new(),
         use_remote_address: false,
+        path_with_escaped_slashes_action: None,
         normalize_path: true,
         merge_slashes: false,
         strip_trailing_host_dot: false,
