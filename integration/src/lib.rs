@@ -19,3 +19,4 @@ pub mod paths;
 pub mod process;
 pub mod report;
 pub mod timeline;
+pub mod verify;

@@ -364,7 +364,7 @@ fn a_partition_drops_what_passes_between_the_nodes_and_then_nothing() {
 fn a_drill_that_is_none_names_those_there_are() {
     let output = Machine::new().command("drill.sh").arg("../up").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("give one of east-west-down filter-gone ingress-pod istiod-down partition stop-productpage subsets-missing as NAME."));
+    assert!(said(&output).contains("give one of another-module east-west-down filter-gone ingress-pod istiod-down partition stop-productpage subsets-missing as NAME."));
 }
 
 #[test]

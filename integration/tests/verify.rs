@@ -1,0 +1,44 @@
+//! The list of assertions, asked of the mesh of this machine: that it holds there, and that it can fail.
+
+use integration::mesh::{Mesh, Workload};
+use integration::verify::{LocalTarget, POLICY, Verdict, verify};
+
+/// What needs a control plane, two gateways behind one address, or a monitoring system.
+const NOT_HERE: [u8; 6] = [7, 8, 11, 12, 13, 14];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_can_be_asked_of_this_machine_holds() {
+    let target = LocalTarget::start().await.unwrap();
+    let report = verify(&target, &[], |finding| println!("{finding}")).await.unwrap();
+    assert!(report.passed(), "{}", report.summary());
+    for finding in &report.findings {
+        let here = !NOT_HERE.contains(&finding.number);
+        assert_eq!(matches!(finding.verdict, Verdict::Holds(_)), here, "{finding}");
+        assert_eq!(matches!(finding.verdict, Verdict::NotHere(_)), !here, "{finding}");
+    }
+    assert_eq!(report.findings.len(), 14);
+}
+
+/// A verification that cannot fail says nothing: each of these takes away what an assertion is about.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_hold_is_found() {
+    let on_productpage = async |policy: &str, numbers: &[u8]| {
+        let mesh = Mesh::builder().workloads(Workload::productpage()).start().await.unwrap();
+        let target = LocalTarget::over(mesh, policy).await.unwrap();
+        verify(&target, numbers, |_| {}).await.unwrap()
+    };
+    let sound = on_productpage(POLICY, &[2, 4, 9]).await;
+    assert!(sound.passed() && sound.findings.len() == 3, "{sound:?}");
+    let broken = [
+        (4, "  rescue: {attempts: 3, perTryTimeout: 1s, methods: [GET, HEAD]}\n", "requests failed, the first: "),
+        (9, "  fence: chicago-only\n", "a fenced page was answered "),
+        (2, "  onUnknownRegion: reject\n", "a rule that rejects unknown regions answered "),
+    ];
+    for (number, line, expected) in broken {
+        assert!(POLICY.contains(line), "the policy still holds {line:?}");
+        let report = on_productpage(&POLICY.replacen(line, "", 1), &[number]).await;
+        let found = report.findings.first().map(|finding| finding.verdict.clone());
+        let said = matches!(&found, Some(Verdict::Broken(why)) if why.contains(expected));
+        assert!(said && !report.passed(), "without {line:?}: {found:?}");
+    }
+}
