@@ -29,9 +29,13 @@ pub fn check(policy: &Policy) -> Vec<Problem> {
             ));
         }
     }
-    for (index, service) in policy.services().iter().enumerate() {
-        let hosts = policy.virtual_hosts().iter().filter(|host| host.service.index() == index);
-        let plans: BTreeSet<_> = hosts.flat_map(|host| table::plans(policy, host)).collect();
+    let mut plans_of = vec![BTreeSet::new(); policy.services().len()];
+    for host in policy.virtual_hosts() {
+        if let Some(plans) = plans_of.get_mut(host.service.index()) {
+            plans.append(&mut table::plans(policy, host));
+        }
+    }
+    for (service, plans) in policy.services().iter().zip(plans_of) {
         if plans.len() > PLANS_PER_SERVICE {
             let message = format!(
                 "service `{}` would need {} plans; the limit is {PLANS_PER_SERVICE}",

@@ -4,7 +4,10 @@
 //! it carries no descriptions. A schema knows shapes only, but it knows them while somebody types. It is made from one table
 //! with a sentence for every key, and a test holds that table equal to what the compiler accepts, key by key.
 
+mod instead;
 mod table;
+
+pub(crate) use instead::instead;
 
 use serde_json::{Map, Value, json};
 
@@ -30,6 +33,8 @@ enum Shape {
     Word(&'static [&'static str]),
     /// A text of this form.
     Form(Form),
+    /// The name of something that stands elsewhere in the document.
+    Name(Named),
     /// At least so many items.
     List(usize, &'static Shape),
     /// Names of a form, each with a value.
@@ -42,6 +47,16 @@ enum Shape {
 struct Form {
     pattern: &'static str,
     longest: usize,
+    /// One that is right.
+    example: &'static str,
+}
+
+/// What can be referred to by name.
+#[derive(Clone, Copy)]
+enum Named {
+    Region,
+    Fence,
+    Service,
 }
 
 /// The schema, as JSON Schema 2020-12.
@@ -62,7 +77,8 @@ fn of(shape: Shape) -> Map<String, Value> {
         Shape::Text => json!({"type": "string"}),
         Shape::Whole(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
         Shape::Word(words) => json!({"enum": words}),
-        Shape::Form(form) => json!({"type": "string", "pattern": form.pattern, "maxLength": form.longest}),
+        Shape::Form(form) => text(form),
+        Shape::Name(_) => text(table::LABEL_FORM),
         Shape::List(least, item) => json!({"type": "array", "minItems": least, "items": of(*item)}),
         Shape::Names(name, item) => json!({
             "type": "object",
@@ -75,6 +91,10 @@ fn of(shape: Shape) -> Map<String, Value> {
         Value::Object(map) => map,
         _ => Map::new(),
     }
+}
+
+fn text(form: Form) -> Value {
+    json!({"type": "string", "pattern": form.pattern, "maxLength": form.longest, "examples": [form.example]})
 }
 
 fn keys(known: &[Key]) -> Map<String, Value> {

@@ -1,17 +1,23 @@
 //! Every key of a policy document: its name, its shape, and a sentence.
 
-use super::{Form, Key, Shape};
+use super::{Form, Key, Named, Shape};
 use Shape::{Boolean, Keys, List, Names, Text, True, Whole, Word};
 
-const LABEL_FORM: Form = Form { pattern: "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", longest: 63 };
+pub(super) const LABEL_FORM: Form = form("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", 63, "eu-west-1");
 const LABEL: Shape = Shape::Form(LABEL_FORM);
-const DURATION: Shape = Shape::Form(Form { pattern: r"^[0-9]+(\.[0-9]{1,6})?(ms|s|m|h)$", longest: 64 });
-const HOST: Shape = Shape::Form(Form { pattern: r"^(\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)$", longest: 255 });
-const ONE_HOST: Shape = Shape::Form(Form { pattern: r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", longest: 253 });
-const HEADER_NAME: Shape = Shape::Form(Form { pattern: r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", longest: 256 });
-const HEADER_VALUE: Shape = Shape::Form(Form { pattern: "^[!-~]([ -~]*[!-~])?$", longest: 256 });
-const METHOD: Shape = Shape::Form(Form { pattern: "^[A-Z-]+$", longest: 32 });
-const PATH: Shape = Shape::Form(Form { pattern: "^/[^?#]*$", longest: 8192 });
+const REGION_NAME: Shape = Shape::Name(Named::Region);
+const DURATION: Shape = Shape::Form(form(r"^[0-9]+(\.[0-9]{1,6})?(ms|s|m|h)$", 64, "10s"));
+const HOST: Shape = Shape::Form(form(r"^(\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)$", 255, "bookinfo.example.com"));
+const ONE_HOST: Shape =
+    Shape::Form(form(r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", 253, "productpage.bookinfo.svc.cluster.local"));
+const HEADER_NAME: Shape = Shape::Form(form(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", 256, "x-tenant"));
+const HEADER_VALUE: Shape = Shape::Form(form("^[!-~]([ -~]*[!-~])?$", 256, "acme"));
+const METHOD: Shape = Shape::Form(form("^[A-Z-]+$", 32, "GET"));
+const PATH: Shape = Shape::Form(form("^/[^?#]*$", 8192, "/api"));
+
+const fn form(pattern: &'static str, longest: usize, example: &'static str) -> Form {
+    Form { pattern, longest, example }
+}
 
 const fn required(name: &'static str, shape: Shape, says: &'static str) -> Key {
     Key { name, required: true, shape, says }
@@ -30,14 +36,14 @@ pub(super) const POLICY: &[Key] = &[
     ),
     optional(
         "local",
-        LABEL,
+        REGION_NAME,
         "The region this Envoy runs in. Absent: by its CLUSTER_ID, else by its locality, else none.",
     ),
     optional("regionHeader", HEADER_NAME, "The header a client may ask with. Default: region."),
     required("regions", List(1, &Keys(REGION)), "The units of routing and health, in order of preference."),
     optional(
         "fences",
-        Names(LABEL_FORM, &List(1, &LABEL)),
+        Names(LABEL_FORM, &List(1, &REGION_NAME)),
         "Named sets of regions, in order, that a rule may not leave.",
     ),
     required("services", List(1, &Keys(SERVICE)), "The scope of health, and what native routes are made for."),
@@ -79,7 +85,7 @@ const DESTINATION: &[Key] = &[
 const RULE: &[Key] = &[
     required("name", LABEL, "Unique in the policy; `default` is the implied last rule."),
     optional("match", Keys(MATCH), "Which requests it is about. Absent: all."),
-    optional("fence", LABEL, "No route of this rule leads out of these regions."),
+    optional("fence", Shape::Name(Named::Fence), "No route of this rule leads out of these regions."),
     optional(
         "failover",
         List(0, &Keys(FAILOVER)),
@@ -105,7 +111,7 @@ const RULE: &[Key] = &[
 ];
 
 const MATCH: &[Key] = &[
-    optional("services", List(0, &LABEL), "One of these services. Empty: all."),
+    optional("services", List(0, &Shape::Name(Named::Service)), "One of these services. Empty: all."),
     optional("hosts", List(0, &HOST), "One of these hosts. Empty: all."),
     optional("pathPrefix", PATH, "The path begins with this, byte for byte."),
     optional("methods", List(0, &METHOD), "One of these methods. Empty: all."),
@@ -119,8 +125,8 @@ const HEADER: &[Key] = &[
 ];
 
 const FAILOVER: &[Key] = &[
-    required("from", LABEL, "The wanted region."),
-    required("to", List(0, &LABEL), "Where to go instead, in order. Empty: nowhere."),
+    required("from", REGION_NAME, "The wanted region."),
+    required("to", List(0, &REGION_NAME), "Where to go instead, in order. Empty: nowhere."),
 ];
 
 const RESCUE: &[Key] = &[

@@ -7,7 +7,7 @@ use serde_json::Value;
 pub(crate) fn accepts(schema: &Value, value: &Value) -> bool {
     let keywords = schema.as_object().expect("a schema is an object");
     keywords.iter().all(|(keyword, wanted)| match keyword.as_str() {
-        "$schema" | "title" | "description" => true,
+        "$schema" | "title" | "description" | "examples" => true,
         "type" => match wanted.as_str() {
             Some("object") => value.is_object(),
             Some("array") => value.is_array(),
