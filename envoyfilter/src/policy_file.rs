@@ -63,8 +63,12 @@ impl PolicyFile {
 
     fn compile(name: &str, text: &str, hints: &LocalHints<'_>, for_the_mesh: bool) -> Result<Self, Diagnostics> {
         let mut tree = Tree::parse(text).map_err(|error| {
-            let problem =
-                Problem { path: String::new(), message: error.message, suggestion: None, severity: Severity::Error };
+            let problem = Problem {
+                path: String::new(),
+                message: error.message,
+                suggestion: Some("YAML, one document".to_owned()),
+                severity: Severity::Error,
+            };
             Diagnostics::new(name, text, vec![Diagnostic::new(problem, Some(error.at))])
         })?;
         let gateway = tree.value.get_mut("role").filter(|role| for_the_mesh && *role == "gateway");

@@ -7,7 +7,7 @@ use meridian::lint::{CODES, Finding, lint};
 use meridian::policy_file::PolicyFile;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 fn root() -> PathBuf {
@@ -249,6 +249,9 @@ fn nothing_found_is_exit_code_0_and_wrong_input_is_2() {
     let wrong = run_on("a: [", &[]);
     assert_eq!(wrong.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("mesh.yaml:"));
+    let template = run_on("metadata: {{ .Values.metadata }}\n", &[]);
+    assert_eq!(template.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&template.stderr).contains("rendered first if this is a template"));
     assert_eq!(run(&["none.yaml", "--manifests", "none"]).status.code(), Some(2));
     assert_eq!(run(&["none.yaml"]).status.code(), Some(2));
 }
@@ -268,5 +271,46 @@ fn every_code_is_explained() {
 fn code_names_are_in_order_and_never_given_twice() {
     for (index, code) in CODES.iter().enumerate() {
         assert_eq!(code.name, format!("MER{:03}", index + 1));
+    }
+}
+
+/// Renders an example for Istio.
+fn rendered(example: &Path) -> tempfile::TempDir {
+    let out = tempfile::tempdir().expect("a folder can be made");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_meridian"));
+    command.args(["render", "istio", "policy.yaml", "--gateway", "istio-system/gateway"]).current_dir(example);
+    if example.join("manifests").is_dir() {
+        command.args(["--from", "manifests"]);
+    }
+    let output = command.arg("-o").arg(out.path()).output().expect("the command runs");
+    assert!(output.status.success(), "{}: {}", example.display(), String::from_utf8_lossy(&output.stderr));
+    out
+}
+
+/// The codes found in a folder, each once.
+fn codes(policy: &PolicyFile, folder: &Path) -> BTreeSet<&'static str> {
+    let report = lint(policy, folder).expect("manifests that can be read");
+    report.findings.iter().map(|finding| finding.code).collect()
+}
+
+#[test]
+fn what_is_rendered_for_the_examples_is_clean() {
+    let mut checked = 0;
+    for entry in std::fs::read_dir(root().join("examples")).expect("the examples are there") {
+        let example = entry.expect("an entry").path();
+        let policy = PolicyFile::load_for_the_mesh(&example.join("policy.yaml")).expect("an example is a policy");
+        assert_eq!(codes(&policy, rendered(&example).path()), BTreeSet::new(), "{}", example.display());
+        checked += 1;
+    }
+    assert!(checked > 0);
+}
+
+#[test]
+fn a_cluster_that_lacks_a_part_of_what_is_rendered_is_found() {
+    let example = root().join("examples/static");
+    for (part, code) in [("subsets", "MER001"), ("edge", "MER008")] {
+        let out = rendered(&example);
+        std::fs::remove_dir_all(out.path().join("west").join(part)).expect("it was rendered");
+        assert_eq!(codes(&policy(), out.path()), BTreeSet::from([code]), "west without {part}");
     }
 }

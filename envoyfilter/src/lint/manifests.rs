@@ -46,7 +46,8 @@ impl Manifests {
             let name = path.display().to_string();
             let trees = Tree::parse_all(&text).map_err(|error| {
                 let (path, message) = (String::new(), error.message);
-                let problem = Problem { path, message, suggestion: None, severity: Severity::Error };
+                let suggestion = Some("plain manifests, rendered first if this is a template".to_owned());
+                let problem = Problem { path, message, suggestion, severity: Severity::Error };
                 Diagnostics::new(&name, &text, vec![Diagnostic::new(problem, Some(error.at))])
             })?;
             for tree in trees {
