@@ -16,6 +16,7 @@ pub mod load;
 pub mod mesh;
 pub mod net;
 pub mod paths;
+pub mod plainly;
 pub mod process;
 pub mod report;
 pub mod timeline;

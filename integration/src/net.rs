@@ -103,6 +103,18 @@ pub fn public_address(port: u16) -> Result<SocketAddr> {
     }
 }
 
+/// A port of 127.0.0.1 for people: the one that was asked for, or the first from 8080 that is free.
+///
+/// # Errors
+/// When the port that was asked for cannot be had, or none of the next hundred.
+pub fn port_for_people(asked: Option<u16>) -> Result<u16> {
+    if let Some(port) = asked {
+        return public_address(port).map(|address| address.port());
+    }
+    let free = (8080..8180).find(|port| public_address(*port).is_ok());
+    free.context("No port from 8080 to 8179 is free: choose one with --port.")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +139,7 @@ mod tests {
     fn a_taken_port_is_named_with_what_to_do() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
+        assert_ne!(port_for_people(None).unwrap(), port);
         let message = public_address(port).unwrap_err().to_string();
         assert_eq!(message, format!("Port {port} is in use: stop what listens there or choose another with --port."));
         drop(taken);

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
 use integration::bookinfo::{self, Identity, Service, State, Tally};
+use integration::plainly;
 
 /// Play one instance of a Bookinfo service.
 #[derive(Parser)]
@@ -31,10 +33,14 @@ struct Arguments {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    plainly::ended(run().await)
+}
+
+async fn run() -> Result<ExitCode> {
     let Arguments { service, version, cluster, listen, outbound, tally } = Arguments::parse();
     let tally = tally.map_or_else(|| Ok(Tally::default()), |path| Tally::in_file(&path))?;
     let listener = bookinfo::listen(listen).await?;
     bookinfo::serve(listener, State::new(Identity { service, version, cluster }, outbound, tally)).await;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

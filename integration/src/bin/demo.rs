@@ -5,12 +5,17 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use integration::demo::{Options, play};
+use integration::plainly;
 
 /// What a shell expects of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
 #[tokio::main]
-async fn main() -> Result<ExitCode> {
+async fn main() -> ExitCode {
+    plainly::ended(run().await)
+}
+
+async fn run() -> Result<ExitCode> {
     Ok(match play(&Options::parse()).await? {
         Some(true) => ExitCode::SUCCESS,
         Some(false) => ExitCode::FAILURE,

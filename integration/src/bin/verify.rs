@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use integration::interrupt::unless_interrupted;
+use integration::plainly;
 use integration::verify::{KindCluster, KindTarget, LocalTarget, Report, Target, verify};
 
 const INTERRUPTED: u8 = 130;
@@ -48,7 +49,11 @@ enum Output {
 }
 
 #[tokio::main]
-async fn main() -> Result<ExitCode> {
+async fn main() -> ExitCode {
+    plainly::ended(run().await)
+}
+
+async fn run() -> Result<ExitCode> {
     let options = Options::parse();
     let report = match &options.mesh {
         Which::Local => unless_interrupted(async { ask(&LocalTarget::start().await?, &options).await }).await?,

@@ -28,7 +28,7 @@ use crate::clock::Clock;
 use crate::interrupt::unless_interrupted;
 use crate::mesh::Ingress;
 use crate::timeline::Run;
-use crate::{paths, report};
+use crate::{net, paths, report};
 
 pub use options::Options;
 
@@ -63,8 +63,10 @@ pub async fn play(options: &Options) -> Result<Option<bool>> {
 /// The three proofs; the mesh and the ingress that rescues are left as they were found.
 async fn prove(options: &Options, narrator: Narrator) -> Result<(Run, Stage, Ingress)> {
     let mut run = Run { title: "A region lost under load".to_owned(), facts: facts(options)?, ..Run::default() };
+    // Before a mesh is started for nothing.
+    let port = net::port_for_people(options.port)?;
     let stage = Stage::open(options, narrator).await?;
-    let rescues = stage.ingress(&RESCUE, options, Some(options.port)).await?;
+    let rescues = stage.ingress(&RESCUE, options, Some(port)).await?;
     let plain = stage.ingress(&NO_RESCUE, options, None).await?;
 
     run.checks.extend(stars::prove(rescues.address(), narrator).await?);

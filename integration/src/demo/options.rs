@@ -13,9 +13,9 @@ pub struct Options {
     /// Leave the mesh running at the end, until Ctrl-C, and say how to use it.
     #[arg(long)]
     pub keep: bool,
-    /// The port of 127.0.0.1 that the ingress listens on.
-    #[arg(long, default_value_t = 8080)]
-    pub port: u16,
+    /// The port of 127.0.0.1 that the ingress listens on; otherwise the first from 8080 that is free.
+    #[arg(long)]
+    pub port: Option<u16>,
     /// The version of Envoy, e.g. 1.36.4; otherwise the newest that Meridian is tested on.
     #[arg(long)]
     pub envoy: Option<String>,

@@ -8,7 +8,7 @@ use crate::plan::{Scope, ScopeName};
 use crate::policy::{OutlierDetection, Policy, Role, Service, Table, VirtualHost};
 use crate::region::Region;
 use crate::rule::Rule;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The parts read so far.
 #[derive(Default)]
@@ -21,6 +21,7 @@ pub(super) struct Builder {
     pub(super) services: Vec<Service>,
     /// Host patterns with their service, in the order of the document.
     pub(super) hosts: Vec<(HostPattern, ServiceId)>,
+    taken_hosts: BTreeSet<HostPattern>,
     pub(super) rules: Vec<Rule>,
     /// Which services and hosts each rule is about; empty: all.
     pub(super) applies: Vec<Applies>,
@@ -101,6 +102,15 @@ impl Builder {
         found.copied()
     }
 
+    /// Gives a host to a service; `false` if a service has it already.
+    pub(super) fn add_host(&mut self, pattern: HostPattern, service: ServiceId) -> bool {
+        let free = self.taken_hosts.insert(pattern.clone());
+        if free {
+            self.hosts.push((pattern, service));
+        }
+        free
+    }
+
     pub(super) fn add_scope(&mut self, name: &ScopeName, order: Vec<RegionId>) -> Option<ScopeId> {
         let id = ScopeId::at(self.scopes.len())?;
         self.scopes.push(Scope::new(name, order, &self.regions));
@@ -117,7 +127,8 @@ impl Builder {
         }
         let own = virtual_hosts.iter().map(|host| &host.pattern).zip(0..);
         let short = mesh_hosts.iter().filter_map(|host| {
-            let index = virtual_hosts.iter().position(|at| at.pattern == host.full)?;
+            // Virtual hosts come in the order of their patterns.
+            let index = virtual_hosts.binary_search_by(|at| at.pattern.cmp(&host.full)).ok()?;
             u16::try_from(index).ok().map(|index| (host, index))
         });
         let short = short.flat_map(|(host, index)| host.short.iter().map(move |pattern| (pattern, index)));

@@ -35,12 +35,11 @@ fn service(item: &Node<'_>, builder: &mut Builder) -> Option<Service> {
     let hosts_node = object.required("hosts");
     for node in hosts_node.as_ref().and_then(Node::list).unwrap_or_default() {
         let Some(pattern) = host(&node) else { continue };
-        if builder.hosts.iter().any(|(other, _)| *other == pattern) {
+        if builder.add_host(pattern.clone(), id) {
+            hosts.push(pattern.to_string());
+        } else {
             node.error(format!("`{pattern}` already belongs to a service"));
-            continue;
         }
-        hosts.push(pattern.to_string());
-        builder.hosts.push((pattern, id));
     }
     if let Some(node) = hosts_node
         && hosts.is_empty()
