@@ -192,9 +192,11 @@ impl Cluster<'_> {
         self.policy.region_of_cluster(self.name.as_bytes())
     }
 
-    /// The namespaces of the policy's services.
+    /// The namespaces of the policy's services. Not the root namespace: a service there has no sidecars of its own (it is outside of the
+    /// mesh), and what stands there without a selector is in every proxy.
     fn namespaces(&self) -> BTreeSet<&str> {
-        self.policy.services().iter().map(|service| self.namespace(service)).collect()
+        let all = self.policy.services().iter().map(|service| self.namespace(service));
+        all.filter(|namespace| *namespace != self.options.root_namespace).collect()
     }
 
     fn namespace<'s>(&'s self, service: &'s Service) -> &'s str {
