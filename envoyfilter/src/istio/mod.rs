@@ -51,7 +51,7 @@ pub use given::Sources;
 use crate::policy_file::PolicyFile;
 use anyhow::{Result, bail};
 use cluster::Cluster;
-use complaint::Complaints;
+use complaint::{Complaints, Place};
 use meridian_core::{LocalHints, Policy, UnknownKeys, compile};
 use serde_json::{Map, Value, json};
 
@@ -109,6 +109,7 @@ impl Default for Options {
 /// Everything that Istio could not carry, each with its place.
 pub fn render(file: &PolicyFile, options: &Options) -> Result<Files> {
     let complaints = Complaints::default();
+    check_rescues(file, &complaints);
     let mut files = Files::new(file.policy.revision());
     for cluster in clusters(&file.policy, options)? {
         let policy = compiled_for(file, cluster)?;
@@ -118,6 +119,29 @@ pub fn render(file: &PolicyFile, options: &Options) -> Result<Files> {
     }
     complaints.into_result()?;
     Ok(files)
+}
+
+/// A rescue has to have the tries to leave a region. Istio's `retryRemoteLocalities` moves on every second try (Envoy's
+/// `previous_priorities` with an `update_frequency` of 2): the first try and one more stay where they began.
+fn check_rescues(file: &PolicyFile, complaints: &Complaints) {
+    let rules = file.document.get("rules").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    for rule in file.policy.rules() {
+        let mut scopes = rule.scopes().filter_map(|id| file.policy.scope(id));
+        let leaves = scopes.any(|scope| scope.order().len() > 1);
+        if !leaves || rule.rescue.as_ref().is_none_or(|rescue| rescue.attempts != 1) {
+            continue;
+        }
+        let index = rules.iter().position(|known| known.get("name").and_then(Value::as_str) == Some(&rule.name));
+        let at = index.map_or_else(
+            || Place::new(format!("rule `{}`", rule.name)),
+            |index| Place::new("policy").key("rules").item(index),
+        );
+        complaints.note(
+            &at.key("rescue").key("attempts"),
+            "1 is too few: Istio leaves the region with the second retry, so no request would be rescued",
+            "write 2 or more",
+        );
+    }
 }
 
 /// The clusters to render for, which are part of names, labels and paths from here on.

@@ -82,3 +82,25 @@ fn every_refusal_comes_at_once_and_once() {
     // Both routes lead there; each is said.
     assert!(said.contains("spec.http[1].route[2]"), "{said}");
 }
+
+#[test]
+fn a_rescue_that_cannot_leave_its_region_is_refused() {
+    let text = std::fs::read_to_string(fixture("plain/policy.yaml")).unwrap();
+    let said = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        let file = policy(&text.replacen(from, to, 1));
+        render(&file, &Options::default()).map(|_| String::new()).unwrap_or_else(|error| error.to_string())
+    };
+    let one = said("attempts: 2, perTryTimeout: 1s", "attempts: 1, perTryTimeout: 1s");
+    assert_eq!(
+        one,
+        "policy: rules[1].rescue.attempts: 1 is too few: Istio leaves the region with the second retry, so no request would be \
+         rescued\n  write 2 or more"
+    );
+    // Where there is one region, there is none to leave.
+    let alone = said("attempts: 2, perTryTimeout: 2s", "attempts: 1, perTryTimeout: 2s");
+    assert!(alone.starts_with("policy: rules[0].rescue.attempts: 1 is too few"), "{alone}");
+    let text = text.replace("eu: [eu-west-1, eu-central-1]", "eu: [eu-west-1]");
+    let file = policy(&text.replacen("attempts: 2, perTryTimeout: 2s", "attempts: 1, perTryTimeout: 2s", 1));
+    assert!(render(&file, &Options::default()).is_ok());
+}
