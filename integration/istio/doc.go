@@ -3,7 +3,7 @@
 // What Meridian installs is only as good as what a real istiod makes of it, and a cluster is a slow and heavy place to find that out.
 // So these programs link the very packages that istiod is built from, pinned in go.mod, and run them without Kubernetes: istiod serves
 // the xDS that a mesh of several clusters would get, analyze judges manifests as the API server's webhook and istioctl would, record
-// writes down what a proxy is told. Nothing here decides anything of its own; where the real thing and this differ, this is wrong.
+// writes down what a proxy is told, sds gives proxies the certificates that Istio's agent would give them. Nothing here decides anything of its own; where the real thing and this differ, this is wrong.
 //
 // A mesh is a folder:
 //
