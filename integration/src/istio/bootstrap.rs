@@ -1,20 +1,23 @@
 //! The bootstrap of an Envoy that asks a control plane for everything: what Istio's agent writes, as far as a stock Envoy needs it.
 //!
 //! The node says who asks, and istiod answers nobody else: the kind of proxy, the cluster and labels decide which resources are for it,
-//! and its address leads to its pod, whose node has the locality that failover starts from. The one static cluster is the control plane.
+//! and its address leads to its pod, whose node has the locality that failover starts from. Static clusters are the control plane and,
+//! where there is mutual TLS, what gives out certificates.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration as StdDuration;
 
 use meridian::envoy::{Address, Admin, Any, Duration, Locality, Node, StatsConfig};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::inventory::{GATEWAY, GATEWAY_NAME, SYSTEM};
+use super::identity::Identity;
 
 /// What the proxy says it is: the Istio that Meridian is made for. istiod answers older proxies as they understand it.
 const PROXY_VERSION: &str = "1.28.3";
 const CONTROL_PLANE: &str = "xds-grpc";
+/// What istiod calls it in the listeners and clusters that ask for certificates.
+const SECRETS: &str = "sds-grpc";
 
 /// `envoy.config.bootstrap.v3.Bootstrap` with everything from ADS.
 #[derive(Clone, Debug, Serialize)]
@@ -79,28 +82,23 @@ struct Cluster {
     typed_extension_protocol_options: Value,
 }
 
-/// The two ways istiod is asked: all of it each time, or what changed. Istio's agent takes the second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(super) enum Protocol {
-    StateOfTheWorld,
-    #[default]
-    Delta,
+/// Who a proxy asks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asks {
+    pub(super) ads: SocketAddr,
+    pub(super) secrets: Option<SocketAddr>,
 }
 
-/// A gateway in a cluster, as Istio installs it: `istio-ingressgateway` in `istio-system`.
-pub(super) fn gateway(
-    cluster: &str,
-    ip: Ipv4Addr,
-    admin: SocketAddr,
-    ads: SocketAddr,
-    protocol: Protocol,
-) -> Bootstrap {
+/// The bootstrap of a proxy.
+pub(super) fn of(identity: &Identity, admin: SocketAddr, asks: Asks) -> Bootstrap {
+    let secrets = asks.secrets.map(|address| Cluster::new(SECRETS, address));
     Bootstrap {
-        node: node(cluster, ip),
+        node: node(identity),
         admin: Admin::at(admin),
         dynamic_resources: DynamicResources {
             ads_config: ApiConfigSource {
-                api_type: if protocol == Protocol::Delta { "DELTA_GRPC" } else { "GRPC" },
+                // What changed, not all of it each time: as Istio's agent asks.
+                api_type: "DELTA_GRPC",
                 transport_api_version: "V3",
                 set_node_on_first_message_only: true,
                 grpc_services: vec![GrpcService { envoy_grpc: EnvoyGrpc { cluster_name: CONTROL_PLANE } }],
@@ -108,28 +106,34 @@ pub(super) fn gateway(
             cds_config: AdsConfigSource::new(),
             lds_config: AdsConfigSource::new(),
         },
-        static_resources: StaticResources { clusters: vec![Cluster::control_plane(ads)] },
+        static_resources: StaticResources {
+            clusters: [Cluster::new(CONTROL_PLANE, asks.ads)].into_iter().chain(secrets).collect(),
+        },
         stats_config: None,
     }
 }
 
-/// The node of a gateway.
-pub(super) fn node(cluster: &str, ip: Ipv4Addr) -> Node {
-    let name = GATEWAY_NAME;
-    let metadata = json!({
-        "CLUSTER_ID": cluster,
+/// The node of a proxy.
+pub(super) fn node(identity: &Identity) -> Node {
+    let Identity { kind, pod, workload, .. } = identity;
+    let (namespace, ip) = (pod.namespace, pod.ip);
+    let mut metadata = json!({
+        "CLUSTER_ID": identity.cluster,
         "INSTANCE_IPS": ip,
         "ISTIO_VERSION": PROXY_VERSION,
-        "LABELS": {"app": name, (GATEWAY.0): GATEWAY.1},
+        "LABELS": pod.labels,
         "MESH_ID": "mesh1",
-        "NAME": format!("{name}-0"),
-        "NAMESPACE": SYSTEM,
+        "NAME": pod.name,
+        "NAMESPACE": namespace,
         "SERVICE_ACCOUNT": "default",
-        "WORKLOAD_NAME": name,
+        "WORKLOAD_NAME": workload,
     });
+    if let Some(metadata) = metadata.as_object_mut() {
+        metadata.extend(identity.metadata.clone());
+    }
     Node {
-        id: format!("router~{ip}~{name}-0.{SYSTEM}~{SYSTEM}.svc.cluster.local"),
-        cluster: format!("{name}.{SYSTEM}"),
+        id: format!("{kind}~{ip}~{}.{namespace}~{namespace}.svc.cluster.local", pod.name),
+        cluster: format!("{workload}.{namespace}"),
         // Istio's agent does not know it either.
         locality: Locality::default(),
         metadata: match metadata {
@@ -146,17 +150,17 @@ impl AdsConfigSource {
 }
 
 impl Cluster {
-    fn control_plane(ads: SocketAddr) -> Self {
-        let endpoint = json!({"endpoint": {"address": Address::from(ads)}});
+    fn new(name: &'static str, address: SocketAddr) -> Self {
+        let endpoint = json!({"endpoint": {"address": Address::from(address)}});
         let options = Any::new(
             "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
             json!({"explicit_http_config": {"http2_protocol_options": {}}}),
         );
         Self {
-            name: CONTROL_PLANE,
+            name,
             discovery: "STATIC",
             connect_timeout: Duration(StdDuration::from_secs(1)),
-            load_assignment: json!({"cluster_name": CONTROL_PLANE, "endpoints": [{"lb_endpoints": [endpoint]}]}),
+            load_assignment: json!({"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]}),
             typed_extension_protocol_options: json!({"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options}),
         }
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use super::identity::{Identity, NETWORK, Role};
 use super::kubernetes::{Labels, Object, Pod, labels};
 use crate::bookinfo::Service;
 use crate::mesh::ClusterSpec;
@@ -15,13 +16,10 @@ use crate::net::{Subnet, port};
 pub(super) const NAMESPACE: &str = "bookinfo";
 /// The namespace of Istio and its gateways.
 pub(super) const SYSTEM: &str = "istio-system";
-/// The label that gateways are selected by, and its value.
-pub(super) const GATEWAY: (&str, &str) = ("istio", "ingressgateway");
 /// What Istio calls its gateway.
 pub(super) const GATEWAY_NAME: &str = "istio-ingressgateway";
 /// Addresses of services are never connected to: an Envoy knows the pods.
 const CLUSTER_IPS: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 10);
-const GATEWAY_CLUSTER_IP: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 9);
 
 /// A cluster, and what its pods are labelled with.
 #[derive(Clone, Debug)]
@@ -30,6 +28,10 @@ pub struct Place {
     pub spec: ClusterSpec,
     /// Labels that every pod in it has, e.g. `fence.meridian/eu: "true"`.
     pub labels: Vec<(String, String)>,
+    /// Its network, where the mesh has several: others reach its pods through its east-west gateway alone.
+    pub network: Option<String>,
+    /// Whether a sidecar stands before each of its applications. Without one, an application tags its own answers.
+    pub sidecars: bool,
 }
 
 impl Place {
@@ -37,7 +39,19 @@ impl Place {
     #[must_use]
     pub fn new(spec: ClusterSpec, fences: &[&str]) -> Self {
         let label = |fence: &&str| (format!("fence.meridian/{fence}"), "true".to_owned());
-        Self { spec, labels: fences.iter().map(label).collect() }
+        Self { spec, labels: fences.iter().map(label).collect(), network: None, sidecars: false }
+    }
+
+    /// In a network of its own.
+    #[must_use]
+    pub fn network(self, name: &str) -> Self {
+        Self { network: Some(name.to_owned()), ..self }
+    }
+
+    /// With sidecars.
+    #[must_use]
+    pub fn behind_sidecars(self) -> Self {
+        Self { sidecars: true, ..self }
     }
 }
 
@@ -47,11 +61,13 @@ pub(super) struct Instance {
     pub(super) cluster: ClusterSpec,
     pub(super) service: Service,
     pub(super) pod: Pod,
+    pub(super) has_sidecar: bool,
 }
 
 impl Instance {
+    /// Where the application listens: behind its sidecar, if it has one.
     pub(super) fn address(&self) -> SocketAddr {
-        SocketAddr::from((self.pod.ip, port::INBOUND))
+        SocketAddr::from((self.pod.ip, if self.has_sidecar { port::APPLICATION } else { port::INBOUND }))
     }
 }
 
@@ -79,7 +95,8 @@ impl Inventory {
                 for number in 1..=replicas {
                     let (cluster, service) = (place.spec.clone(), *service);
                     let pod = pod(place, service, number, subnet.address()?);
-                    instances.push(Instance { cluster, service, pod });
+                    let has_sidecar = place.sidecars;
+                    instances.push(Instance { cluster, service, pod, has_sidecar });
                 }
             }
         }
@@ -95,19 +112,39 @@ impl Inventory {
         found.with_context(|| format!("The mesh has no cluster {name}."))
     }
 
-    /// Writes `clusters/<id>/objects.yaml` into the folder of a mesh. `gateway` is the address of a gateway in one of them.
+    /// The network of a cluster, where there are several.
+    pub(super) fn network(&self, cluster: &str) -> Option<&str> {
+        self.places.iter().find(|place| place.spec.name == cluster)?.network.as_deref()
+    }
+
+    /// Whether any proxy asks for certificates: those before applications do, for who may call them in mutual TLS.
+    pub(super) fn needs_certificates(&self) -> bool {
+        self.has_networks() || self.places.iter().any(|place| place.sidecars)
+    }
+
+    /// Whether proxies need certificates to reach each other.
+    pub(super) fn has_networks(&self) -> bool {
+        self.places.iter().any(|place| place.network.is_some())
+    }
+
+    /// Who the sidecars of a cluster's applications are.
+    pub(super) fn servers(&self, cluster: &str) -> Vec<Identity> {
+        let here = |instance: &&Instance| instance.cluster.name == cluster && instance.has_sidecar;
+        let identity = |instance: &Instance| {
+            Identity::of(self, cluster, Role::Server, instance.service.name(), instance.pod.clone())
+        };
+        self.instances.iter().filter(here).map(identity).collect()
+    }
+
+    /// Writes `clusters/<id>/objects.yaml` into the folder of a mesh, with the proxies that are no application's.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&self, folder: &Path, gateway: (&str, Ipv4Addr)) -> Result<()> {
+    pub(super) fn write(&self, folder: &Path, proxies: &[Identity]) -> Result<()> {
         for place in &self.places {
             let mut objects = self.objects(place);
-            if place.spec.name == gateway.0 {
-                let (name, pod) = (GATEWAY_NAME, gateway_pod(place, gateway.1));
-                objects.push(Object::service(SYSTEM, name, GATEWAY_CLUSTER_IP, port::INGRESS));
-                objects.push(Object::pod(&pod));
-                objects.push(Object::endpoint_slice(SYSTEM, name, port::INGRESS, &[&pod]));
-            }
+            let here = proxies.iter().filter(|proxy| proxy.cluster == place.spec.name);
+            objects.extend(here.flat_map(Identity::objects));
             let documents: Vec<String> = objects.iter().map(serde_json::to_string_pretty).collect::<Result<_, _>>()?;
             let cluster = folder.join("clusters").join(&place.spec.name);
             fs::create_dir_all(&cluster)?;
@@ -140,16 +177,14 @@ fn node(place: &Place) -> String {
 fn pod(place: &Place, service: Service, number: u8, ip: Ipv4Addr) -> Pod {
     let mut labels: Labels = labels([("app", service.name()), ("version", "v1")]);
     labels.extend(place.labels.iter().cloned());
-    Pod {
-        name: format!("{service}-v1-{}-{number}", place.spec.name),
-        namespace: NAMESPACE,
-        node: node(place),
-        ip,
-        labels,
+    labels.extend(place.network.iter().map(|network| (NETWORK.to_owned(), network.clone())));
+    let name = format!("{service}-v1-{}-{number}", place.spec.name);
+    if place.sidecars {
+        labels.insert("statefulset.kubernetes.io/pod-name".to_owned(), name.clone());
+        if place.network.is_some() {
+            // What the injector writes: this pod answers in mutual TLS.
+            labels.insert("security.istio.io/tlsMode".to_owned(), "istio".to_owned());
+        }
     }
-}
-
-fn gateway_pod(place: &Place, ip: Ipv4Addr) -> Pod {
-    let labels = labels([("app", GATEWAY_NAME), GATEWAY]);
-    Pod { name: format!("{GATEWAY_NAME}-0"), namespace: SYSTEM, node: node(place), ip, labels }
+    Pod { name, namespace: NAMESPACE, node: node(place), ip, labels }
 }

@@ -72,6 +72,20 @@ impl Object {
         Self::new("v1", "Service", Some(namespace), name, labels([("app", name)])).with("spec", spec)
     }
 
+    /// The service of a gateway that other networks reach: at the address of its one pod, as if a load balancer had given it out.
+    pub(super) fn load_balancer(pod: &Pod, name: &str, cluster_ip: Ipv4Addr, port: u16) -> Self {
+        let port = json!({"name": "tls", "port": port, "targetPort": port, "protocol": "TCP"});
+        let spec = json!({
+            "type": "LoadBalancer",
+            "clusterIP": cluster_ip,
+            "clusterIPs": [cluster_ip],
+            "selector": {"app": name},
+            "ports": [port],
+        });
+        let object = Self::new("v1", "Service", Some(pod.namespace), name, pod.labels.clone());
+        object.with("spec", spec).with("status", json!({"loadBalancer": {"ingress": [{"ip": pod.ip}]}}))
+    }
+
     pub(super) fn pod(pod: &Pod) -> Self {
         let spec = json!({
             "nodeName": pod.node,

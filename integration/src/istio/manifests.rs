@@ -8,8 +8,8 @@ use meridian::istio::{self, Module, Options, Source};
 use meridian::policy_file::PolicyFile;
 use meridian_core::LocalHints;
 
-/// What a control plane reads of what is rendered: the rest is the API server's (a guard, a ConfigMap), or the sidecars'.
-const PARTS: [&str; 4] = ["subsets", "routes", "edge", "filter"];
+/// What a control plane reads of what is rendered: the rest is the API server's (a guard, a ConfigMap).
+const PARTS: [&str; 5] = ["subsets", "routes", "edge", "filter", "tag"];
 /// Where the module is in a pod.
 const MOUNTED: &str = "/etc/meridian";
 
@@ -49,14 +49,18 @@ impl Manifests {
     /// # Errors
     /// When the policy cannot be rendered.
     pub fn rendered(policy: &str, cluster: &str, gateway: &str, module: &Path) -> Result<Self> {
+        let options = Options { gateways: vec![gateway.to_owned()], one_network: true, ..Options::default() };
+        Self::rendered_with(policy, cluster, module, options)
+    }
+
+    /// The same with any options; those that say for which cluster and with which module are filled in.
+    ///
+    /// # Errors
+    /// When the policy cannot be rendered.
+    pub fn rendered_with(policy: &str, cluster: &str, module: &Path, options: Options) -> Result<Self> {
         let file = PolicyFile::parse("policy", policy, &LocalHints::default())?;
-        let options = Options {
-            clusters: vec![cluster.to_owned()],
-            gateways: vec![gateway.to_owned()],
-            one_network: true,
-            module: Some(Source::File(Module::load(module, MOUNTED)?)),
-            ..Options::default()
-        };
+        let source = Some(Source::File(Module::load(module, MOUNTED)?));
+        let options = Options { clusters: vec![cluster.to_owned()], module: source, ..options };
         let mut manifests = Self::default();
         for (path, text) in istio::render(&file, &options)?.iter() {
             let Some((part, name)) =

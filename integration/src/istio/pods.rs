@@ -71,7 +71,8 @@ impl Pods {
         self.of(cluster, service).for_each(|pod| pod.process.thaw());
     }
 
-    /// Tells a service of a cluster how to fail; [`Fault::none`] ends it. Its answers stay tagged, as a sidecar would tag them.
+    /// Tells a service of a cluster how to fail; [`Fault::none`] ends it. Without a sidecar its answers
+    /// stay tagged, as one would tag them.
     ///
     /// # Errors
     /// When a pod does not obey.
@@ -120,8 +121,9 @@ impl Pod {
     }
 
     async fn fault(&self, fault: &Fault) -> Result<()> {
-        let tagged = fault.clone().with_header(SERVED_BY, &self.instance.cluster.display_name);
-        let order = Request::new("POST", "/_control").patience(CONTROL_PATIENCE).body(serde_json::to_vec(&tagged)?);
+        let tag = &self.instance.cluster.display_name;
+        let fault = if self.instance.has_sidecar { fault.clone() } else { fault.clone().with_header(SERVED_BY, tag) };
+        let order = Request::new("POST", "/_control").patience(CONTROL_PATIENCE).body(serde_json::to_vec(&fault)?);
         let name = &self.instance.pod.name;
         let answer = order.send(self.instance.address()).await.with_context(|| format!("{name} takes no orders."))?;
         ensure!(answer.status == 200, "{name} refused: {}", answer.text());
