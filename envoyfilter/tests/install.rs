@@ -121,6 +121,13 @@ impl Call {
     }
 }
 
+const KUSTOMIZATION: &str = "{apiVersion: kustomize.config.k8s.io/v1beta1, kind: Kustomization, resources: [one.yaml]}";
+const EDGE: &str = "
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: meridian-edge, namespace: istio-system}
+spec: {workloadSelector: {labels: {istio: ingressgateway}}, configPatches: [{patch: {value: {remove: x-region-route}}}]}
+";
 const SUBSETS: &str = "
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -182,6 +189,19 @@ fn subsets_go_everywhere_before_a_route_and_routes_before_the_filter() {
         let gateway = asked(context);
         assert!(at("apply", "DestinationRule", "b") < gateway && gateway < at("apply", "VirtualService", "a"));
     }
+}
+
+#[test]
+fn what_a_client_may_not_bring_is_taken_out_before_a_route_trusts_it() {
+    let world = World::new();
+    world.manifest("9-edge.yaml", EDGE);
+    assert_eq!(code(&world.run("install", &["--context", "a"])), 0);
+    let filters = ["a apply EnvoyFilter", "a apply VirtualService", "a apply ConfigMap", "a apply EnvoyFilter"];
+    assert_eq!(world.changes()[1..], filters);
+    std::fs::remove_file(world.path("log")).unwrap();
+    assert_eq!(code(&world.run("rollback", &["--context", "a"])), 0);
+    let filters = ["a delete EnvoyFilter", "a delete ConfigMap", "a delete VirtualService", "a delete EnvoyFilter"];
+    assert_eq!(world.changes()[..4], filters);
 }
 
 #[test]
@@ -328,6 +348,9 @@ fn what_cannot_be_finished_is_not_begun() {
         text.contains("preflight failed in c: kubectl has no such context\nto do: give one of those it has: a, b\n"),
         "{text}"
     );
+    let blind = world.command("install", &BOTH).env("DENY", "a create pods/exec").output().unwrap();
+    let text = said(&blind);
+    assert!(text.contains("preflight failed in a: you may not create pods/exec in the whole cluster\n"), "{text}");
     let denied =
         world.command("install", &BOTH).env("DENY", "b patch envoyfilters.networking.istio.io").output().unwrap();
     assert_eq!(code(&denied), 1);
@@ -372,8 +395,7 @@ fn each_cluster_gets_the_folder_of_its_name_as_the_renderer_writes_it() {
         {
             std::fs::create_dir_all(folder.join(part)).unwrap();
             std::fs::write(folder.join(part).join("one.yaml"), text).unwrap();
-            std::fs::write(folder.join(part).join("kustomization.yaml"), "kind: Kustomization\nresources: [one.yaml]")
-                .unwrap();
+            std::fs::write(folder.join(part).join("kustomization.yaml"), KUSTOMIZATION).unwrap();
         }
     }
     let rendered = world.path("rendered");

@@ -8,6 +8,10 @@ use std::path::{Path, PathBuf};
 
 /// The label that says: this object is ours to remove.
 pub(super) const OURS: &str = "install.meridian/managed";
+/// The type of a filter that is a module.
+pub(super) const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
+/// What is for `kubectl apply -k` by hand, or for the workloads' own manifests.
+const KUSTOMIZE: &str = "kustomize.config.k8s.io/";
 
 /// Every resource of a folder.
 #[derive(Debug)]
@@ -85,16 +89,15 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 
 fn read_file(file: &Path) -> Result<Vec<Document>> {
     let name = file.display();
-    let text = std::fs::read_to_string(file).with_context(|| format!("{name} cannot be read"))?;
+    let file_text = std::fs::read_to_string(file).with_context(|| format!("{name} cannot be read"))?;
     let mut documents = Vec::new();
-    for part in text.split("\n---") {
+    for part in file_text.split("\n---") {
         let bare = part.trim_start_matches("---");
         if bare.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
             continue;
         }
         let tree = Tree::parse(bare).map_err(|error| anyhow::anyhow!("{name} is not YAML: {}", error.message))?;
-        // It says how to apply the others by hand, and is not applied itself.
-        if tree.value.get("kind").is_some_and(|kind| kind == "Kustomization") {
+        if text(&tree.value, "/apiVersion").is_some_and(|version| version.starts_with(KUSTOMIZE)) {
             continue;
         }
         match tree.value.get("items").and_then(Value::as_array) {
@@ -113,7 +116,7 @@ impl Document {
     fn new(mut value: Value) -> Result<Self> {
         let kind = text(&value, "/kind").context("a document has no `kind`, so it is no Kubernetes resource")?;
         let name = text(&value, "/metadata/name").with_context(|| format!("a {kind} has no `metadata.name`"))?;
-        let Some(stage) = Stage::of(&kind) else {
+        let Some(stage) = Stage::of(&kind, value.to_string().contains(WASM)) else {
             bail!(
                 "{kind} {name} has no place in the order of an installation; apply it yourself and keep it elsewhere"
             );

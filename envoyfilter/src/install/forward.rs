@@ -15,6 +15,7 @@ pub(super) fn install(run: &mut Run<'_>) -> Result<(), Stop> {
     preflight::check(run)?;
     apply(run, Stage::Subsets)?;
     wait_for_subsets(run)?;
+    apply(run, Stage::Edge)?;
     apply(run, Stage::Routes)?;
     apply(run, Stage::Module)?;
     wait_for_module(run)?;

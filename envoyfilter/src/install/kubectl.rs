@@ -36,9 +36,18 @@ impl Said {
 
     /// Why not, in its own words.
     pub(super) fn why(&self) -> String {
-        let words = if self.stderr.trim().is_empty() { self.stdout.trim() } else { self.stderr.trim() };
-        if words.is_empty() { "kubectl gave no reason".to_owned() } else { words.to_owned() }
+        let errors: Vec<&str> = self.stderr.lines().filter(|line| !line.trim().is_empty() && !is_log(line)).collect();
+        let words = if errors.is_empty() { self.stdout.trim().to_owned() } else { errors.join("\n") };
+        if words.is_empty() { "kubectl gave no reason".to_owned() } else { words }
     }
+}
+
+/// Whether a line is of kubectl's own log (`E1121 00:46:32.2 …`), which says the same again and worse.
+fn is_log(line: &str) -> bool {
+    let mut letters = line.chars();
+    letters.next().is_some_and(|level| "EWI".contains(level))
+        && letters.by_ref().take(4).all(|digit| digit.is_ascii_digit())
+        && letters.next() == Some(' ')
 }
 
 /// Calls it without a cluster, for what its own configuration knows.
@@ -112,4 +121,17 @@ fn call(arguments: &[&str], input: Option<&str>) -> Result<Said, Stop> {
     drop(writer.join());
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ok(Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_is_what_kubectl_says_and_not_its_log() {
+        let log = "E1121 00:46:32.216976    8713 memcache.go:265] \"Unhandled Error\" err=\"refused\"\n";
+        let said = |stderr: String| Said { code: Some(1), stdout: "no\n".to_owned(), stderr };
+        assert_eq!(said(format!("{log}Error: no\n\nEven so\n")).why(), "Error: no\nEven so");
+        assert_eq!(said(log.to_owned()).why(), "no");
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! A mesh has no transaction over its clusters, so safety is in the order. A route that names a subset is a 503 wherever the subset is
 //! missing, and the east-west gateway of *each* cluster needs it as well: so subsets go everywhere first, and nothing follows until
-//! every cluster and every east-west gateway has them. The filter only moves requests between routes that exist, so it comes after the
+//! every cluster and every east-west gateway has them. A route may trust only what a client cannot set, so what takes that out comes before
+//! the routes. The filter only moves requests between routes that exist, so it comes after the
 //! routes; what refuses requests comes last, when nothing goes the old way any more. Going back is the same way backwards.
 //!
 //! Every step may be repeated: it applies what is declared, and what stood there before is kept in the cluster (`before`), so that

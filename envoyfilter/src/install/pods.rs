@@ -1,6 +1,6 @@
 //! What the proxies themselves say: the one answer that a control plane cannot give for them.
 
-use super::documents::{Document, Documents, items, text};
+use super::documents::{Document, Documents, WASM, items, text};
 use super::journal::Stop;
 use super::kubectl::{Kubectl, Said};
 use super::stage::Stage;
@@ -8,8 +8,6 @@ use serde_json::Value;
 
 /// Where an `EnvoyFilter` selects pods of every namespace.
 const ROOT_NAMESPACE: &str = "istio-system";
-/// The type of a filter that is a module.
-const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 
 /// A pod with a proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]

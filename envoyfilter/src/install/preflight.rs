@@ -66,7 +66,11 @@ fn kept_in(document: &Document) -> String {
 
 fn may(cluster: &Kubectl, verb: &str, resource: &str, namespace: Option<&str>) -> Result<(), Stop> {
     let place = namespace.map_or(vec!["--all-namespaces"], |namespace| vec!["-n", namespace]);
-    let said = cluster.run(&[&["auth", "can-i", verb, resource], place.as_slice()].concat(), None)?;
+    // With a slash it would ask about one resource of that name.
+    let (kind, part) = resource.split_once('/').map_or((resource, None), |(kind, part)| (kind, Some(part)));
+    let part = part.map(|part| format!("--subresource={part}"));
+    let asked = [&["auth", "can-i", verb, kind], place.as_slice(), part.as_deref().as_slice()].concat();
+    let said = cluster.run(&asked, None)?;
     if said.ok() {
         return Ok(());
     }
