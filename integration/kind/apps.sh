@@ -26,7 +26,7 @@ YAML
 
 deployment() { # CLUSTER NAMESPACE NAME VERSION PORT IMAGE
     local fence=""
-    # What a fence is made of: a label on the pods behind it.
+    # What a fence of several regions is made of: a label on the pods behind it.
     if [[ "$1" == secondary ]]; then fence=', fence.meridian/chicago-only: "true"'; fi
     cat <<YAML
 apiVersion: apps/v1
@@ -37,9 +37,6 @@ spec:
   template:
     metadata:
       labels: {app: $3, version: $4$fence}
-      annotations:
-        sidecar.istio.io/userVolume: '[{"name":"$MODULE_CONFIG_MAP","configMap":{"name":"$MODULE_CONFIG_MAP","optional":true}}]'
-        sidecar.istio.io/userVolumeMount: '[{"name":"$MODULE_CONFIG_MAP","mountPath":"$MODULE_FOLDER","readonly":true}]'
     spec:
       containers:
       - name: $3

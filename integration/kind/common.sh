@@ -58,6 +58,13 @@ until_true() {
     done
 }
 
+# Waits until no pod has a label: gone CLUSTER NAMESPACE LABEL
+none() { # A cluster that does not answer has not said that there is none.
+    local pods
+    pods="$(k "$1" get pods -n "$2" -l "$3" -o name 2>/dev/null)" && [[ -z "$pods" ]]
+}
+gone() { until_true "no pod $3 in $1" none "$@"; }
+
 # The address that MetalLB gave to a service of istio-system, if it has one.
 address_of() { k "$1" get service -n istio-system "$2" -o 'jsonpath={.status.loadBalancer.ingress[0].ip}' 2>/dev/null; }
 

@@ -12,24 +12,9 @@ meridian() { if [[ -n "$command" ]]; then "$command" "$@"; else cargo run --quie
 module="${MERIDIAN_MODULE:-$TARGET_DIR/meridian.wasm}"
 [[ -s "$module" ]] || fail "The filter is not built: run 'make module' and run this again."
 
-meridian render istio "$kind_folder/policy.yaml" --gateway istio-system/ingress --out "$manifests" >"$STATE/render.log" ||
-    fail "The policy could not be rendered: the reason is above."
-
-# The ConfigMap of the module, where the manifests name a file and bring none: module_for CLUSTER
-module_for() {
-    local file
-    file="$(grep -rhoE "$MODULE_FOLDER/[A-Za-z0-9._-]+\.wasm" "$manifests/$1" 2>/dev/null | sort -u | head -n 1 || true)"
-    if [[ -z "$file" ]] || grep -rqs '^kind: ConfigMap' "$manifests/$1" --exclude-dir=harness; then return; fi
-    mkdir -p "$manifests/$1/harness"
-    for namespace in istio-system bookinfo; do
-        k "$1" create configmap "$MODULE_CONFIG_MAP" -n "$namespace" --from-file="${file##*/}=$module" --dry-run=client -o yaml \
-            >"$manifests/$1/harness/module-$namespace.yaml"
-    done
-}
+meridian render istio "$kind_folder/policy.yaml" --gateway istio-system/ingress --module "$module" --module-dir "$MODULE_FOLDER" \
+    --out "$manifests" >"$STATE/render.log" || fail "The policy could not be rendered: the reason is above."
 
 contexts=()
-for cluster in "${CLUSTERS[@]}"; do
-    module_for "$cluster"
-    contexts+=(--context "$cluster=$(context_of "$cluster")")
-done
+for cluster in "${CLUSTERS[@]}"; do contexts+=(--context "$cluster=$(context_of "$cluster")"); done
 meridian "$1" --manifests "$manifests" "${contexts[@]}" --timeout "$PATIENCE" "${@:2}"

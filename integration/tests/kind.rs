@@ -20,6 +20,10 @@ use serde_json::Value;
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/kind");
 const CONTEXTS: [&str; 2] = ["kind-meridian-primary", "kind-meridian-secondary"];
 
+/// As little as the renderer takes for the filter.
+const MODULE: &str =
+    r#"(module (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) i32.const 0))"#;
+
 /// A machine whose tools are stand-ins.
 struct Machine {
     folder: tempfile::TempDir,
@@ -39,8 +43,7 @@ impl Machine {
         let machine = Self { folder: tempfile::tempdir().unwrap() };
         std::fs::create_dir(machine.path("bin")).unwrap();
         std::fs::write(machine.path("tool.py"), include_str!("kind_stand_ins/tool.py")).unwrap();
-        std::fs::write(machine.path("module.wasm"), b"\0asm").unwrap();
-        machine.program("meridian", include_str!("kind_stand_ins/meridian.sh"));
+        std::fs::write(machine.path("module.wasm"), wat::parse_str(MODULE).unwrap()).unwrap();
         machine.program(
             "tool",
             &format!("#!/bin/sh\nexec python3 -SE {} \"$0\" \"$@\"\n", machine.path("tool.py").display()),
@@ -65,7 +68,7 @@ impl Machine {
         let mut command = Command::new(Path::new(FOLDER).join(script));
         let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap());
         command.env("PATH", path).env("STAND_IN", self.folder.path()).env("MERIDIAN_KIND_STATE", self.path("state"));
-        command.env("MERIDIAN", self.path("bin/meridian")).env("MERIDIAN_MODULE", self.path("module.wasm"));
+        command.env("MERIDIAN_MODULE", self.path("module.wasm")).env_remove("MERIDIAN");
         command.env("MERIDIAN_KIND_PATIENCE", "20").env("MERIDIAN_KIND_LOOK", "0.1").env_remove("MERIDIAN_ENGINE");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -168,8 +171,15 @@ fn it_comes_up_in_the_order_that_matters_and_a_second_time_only_looks() {
         assert!(last < first, "{earlier} everywhere before {later} anywhere");
     };
     everywhere("DestinationRule", "VirtualService");
-    everywhere("VirtualService", "EnvoyFilter");
-    everywhere("ConfigMap", "EnvoyFilter");
+    let wasm = |call: &Call| call.applies("EnvoyFilter") && call.input.contains("filters.http.wasm.v3.Wasm");
+    before(&calls, "routes before the filter", |call| call.applies("VirtualService"), wasm);
+    before(&calls, "the module before the filter", |call| call.applies("ConfigMap"), wasm);
+    before(
+        &calls,
+        "the edge before routes",
+        |call| call.applies("EnvoyFilter") && !wasm(call),
+        |call| call.applies("VirtualService"),
+    );
 
     names_its_cluster(&calls);
     pins_every_image(&calls);
@@ -184,6 +194,21 @@ fn it_comes_up_in_the_order_that_matters_and_a_second_time_only_looks() {
             assert!(!call.line.contains(made), "done twice: {}", call.line);
         }
     }
+
+    let upgrade = machine.command("drill.sh").arg("another-module").output().unwrap();
+    assert_eq!(upgrade.status.code(), Some(0), "{}", said(&upgrade));
+    let modules: Vec<String> =
+        machine.calls().iter().filter(|call| call.applies("ConfigMap")).map(module_file).collect();
+    let [there, everywhere, back, again] = modules.as_slice() else { panic!("{modules:?}") };
+    assert!(there == everywhere && back == again && there != back, "{modules:?}");
+    assert_eq!(Some(back), calls.iter().find(|call| call.applies("ConfigMap")).map(module_file).as_ref());
+}
+
+/// The name of the module's file in a ConfigMap.
+fn module_file(call: &Call) -> String {
+    let list: Value = serde_json::from_str(&call.input).unwrap();
+    let files = list["items"].as_array().unwrap().iter().filter_map(|item| item["binaryData"].as_object());
+    files.flat_map(|files| files.keys()).cloned().collect()
 }
 
 fn names_its_cluster(calls: &[Call]) {
@@ -329,14 +354,20 @@ fn a_drill_gives_back_what_it_took_however_it_ends() {
     assert_eq!(String::from_utf8_lossy(&ended.stdout), "ready\n");
     assert_eq!(replicas(machine.calls()), ["0", "1"]);
 
-    let broken = machine.command("drill.sh").arg("istiod-down").env("FAIL", "kubectl wait pod").output().unwrap();
+    let broken = machine
+        .command("drill.sh")
+        .arg("istiod-down")
+        .env("FAIL", "kubectl get pods")
+        .env("MERIDIAN_KIND_PATIENCE", "2")
+        .output()
+        .unwrap();
     assert_eq!(broken.status.code(), Some(1));
     assert_eq!(replicas(machine.calls()), ["0", "1"]);
 
     let mut command = machine.command("drill.sh");
     let child = command.args(["east-west-down", "primary"]).stdin(Stdio::piped()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
-    while !std::fs::read_to_string(machine.path("log")).unwrap_or_default().contains("--for=delete") {
+    while !std::fs::read_to_string(machine.path("log")).unwrap_or_default().contains("--replicas=0") {
         assert!(Instant::now() < deadline, "the drill never began");
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -354,10 +385,16 @@ fn a_partition_drops_what_passes_between_the_nodes_and_then_nothing() {
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let rules: Vec<String> =
         machine.calls().iter().filter_map(|call| call.line.split("iptables ").nth(1)).map(str::to_owned).collect();
-    let (dropped, restored) = rules.split_at(4);
+    let rules: Vec<String> = rules.into_iter().filter(|rule| !rule.starts_with("-C")).collect();
+    let (dropped, restored) = rules.split_at(8);
     let mirrored: Vec<String> = dropped.iter().map(|rule| rule.replacen("-I", "-D", 1)).collect();
     assert_eq!(restored, mirrored);
-    assert!(dropped.iter().all(|rule| rule.ends_with("172.18.0.2 -j DROP")), "{dropped:?}");
+    // The node, and the gateway, whose address is another.
+    for address in ["172.18.0.2", "172.18.255.50"] {
+        for chain in ["INPUT -s", "OUTPUT -d", "FORWARD -s", "FORWARD -d"] {
+            assert!(dropped.contains(&format!("-I {chain} {address} -j DROP")), "{dropped:?}");
+        }
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ ABOUT="the east-west gateway is gone: other clusters cannot reach in"
 DEFAULT=secondary
 hurt() {
     k "$1" scale -n istio-system deployment/istio-eastwestgateway --replicas=0 >/dev/null
-    k "$1" wait pod -n istio-system -l istio=eastwestgateway --for=delete --timeout="${PATIENCE}s" >/dev/null 2>&1
+    gone "$1" istio-system istio=eastwestgateway
 }
 mend() {
     k "$1" scale -n istio-system deployment/istio-eastwestgateway --replicas=1 >/dev/null

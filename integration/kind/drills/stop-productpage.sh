@@ -3,7 +3,7 @@
 ABOUT="productpage has no instance"
 hurt() {
     k "$1" scale -n bookinfo deployment/productpage-v1 --replicas=0 >/dev/null
-    k "$1" wait pod -n bookinfo -l app=productpage --for=delete --timeout="${PATIENCE}s" >/dev/null 2>&1
+    gone "$1" bookinfo app=productpage
 }
 mend() {
     k "$1" scale -n bookinfo deployment/productpage-v1 --replicas=1 >/dev/null

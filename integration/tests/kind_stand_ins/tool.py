@@ -121,14 +121,20 @@ if words[0] == "diff":
     end()
 if words[0] == "exec":
     if words[-1] == "clusters":
-        for cluster in ("sanjose", "chicago"):
-            print(f"outbound_.9080_.prefer-{cluster}_.productpage.bookinfo.svc.cluster.local::")
+        # As a gateway that has heard of the subsets that this cluster was given.
+        for name in os.listdir(made):
+            if name.startswith(context + ".destinationrule."):
+                spec = json.load(open(os.path.join(made, name)))["spec"]
+                for subset in spec["subsets"]:
+                    print(f'outbound_.9080_.{subset["name"]}_.{spec["host"]}::')
     if words[-1].startswith("stats"):
         print("wasmcustom.meridian_moved_total: 0")
     end()
 if words[0] == "get" and "-f" in words:
     found = [item for kind, place, name, item in items() if os.path.exists(path(context, kind.lower(), place, name))]
     end(0, json.dumps({"items": found}) if found else "")
+if words[:2] == ["get", "pods"] and option("-o") == "name":
+    end()
 if words[:2] == ["get", "pods"]:
     end(0, json.dumps({"items": [{"metadata": {"namespace": "istio-system", "name": "a-gateway"}}]}))
 if words[:2] == ["get", "service"]:
