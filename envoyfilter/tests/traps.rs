@@ -31,15 +31,21 @@ rules:
 - {name: everyone, rescue: {attempts: 2, methods: [GET]}}
 ";
 
-/// What somebody has for the service already, without a word about ejection.
+/// What somebody has for the services already: one that ejects, and does not say how much, and one without a word about it.
 const GIVEN: &str = "
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: {name: page, namespace: shop}
 spec:
   host: page
-  trafficPolicy: {loadBalancer: {simple: LEAST_REQUEST}}
+  trafficPolicy: {loadBalancer: {simple: LEAST_REQUEST}, outlierDetection: {consecutiveGatewayErrors: 3}}
   subsets: [{name: v1, labels: {version: v1}}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: bank, namespace: vault}
+spec:
+  host: bank.vault.svc.cluster.local
 ";
 
 /// A module of so many bytes that logs and ticks.
