@@ -529,3 +529,24 @@ fn a_route_to_a_subset_that_no_rule_has_is_a_503() {
     }
     assert_eq!(defined, named);
 }
+
+#[test]
+fn of_a_subset_whose_pods_are_in_another_cluster_istio_says_that_it_has_none() {
+    let code = |rule: &Value| text(&rule["metadata"]["annotations"]["galley.istio.io/analyze-suppress"]).to_owned();
+    for rule in kind("DestinationRule") {
+        let elsewhere = plans(&rule).iter().any(|subset| {
+            subset.get("labels").is_some_and(|labels| {
+                labels.as_object().unwrap().keys().any(|key| key.starts_with("topology.") || key.starts_with("fence."))
+            })
+        });
+        assert_eq!(code(&rule), if elsewhere { "IST0173" } else { "" }, "{rule}");
+    }
+    // What a user does not want to hear stays unsaid.
+    let folder = tempfile::tempdir().unwrap();
+    let theirs = "metadata: {name: bank, namespace: vault, annotations: {galley.istio.io/analyze-suppress: IST0107}}";
+    let manifest = GIVEN.replace("metadata: {name: bank, namespace: vault}", theirs);
+    std::fs::write(folder.path().join("page.yaml"), manifest).unwrap();
+    let files = rendered(&Options { given: Some(Sources::read(folder.path()).unwrap()), ..options() });
+    let all: Vec<Value> = resources(&files).into_iter().map(|(_, value)| value).collect();
+    assert_eq!(code(manifests::named(&all, "DestinationRule", "bank")), "IST0107,IST0173");
+}

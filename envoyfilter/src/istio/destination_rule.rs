@@ -14,6 +14,11 @@ use std::time::Duration;
 /// A connection that takes longer counts as failed; Istio's default of 10 s is long to wait for a region that is gone.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// What Istio's analyzers are not to say of a resource, by code.
+const SUPPRESS: &str = "galley.istio.io/analyze-suppress";
+/// A subset selects no pod of the cluster that is looked at.
+const NO_PODS: &str = "IST0173";
+
 /// What subsets are made of.
 pub(super) struct Subsets<'a> {
     pub(super) policy: &'a Policy,
@@ -40,7 +45,7 @@ impl Subsets<'_> {
             }
             subsets.push(Value::Object(entry));
         }
-        json!({
+        let mut rule = json!({
             "apiVersion": "networking.istio.io/v1",
             "kind": "DestinationRule",
             "metadata": {"name": name, "namespace": namespace},
@@ -52,7 +57,27 @@ impl Subsets<'_> {
                 },
                 "subsets": subsets,
             },
-        })
+        });
+        self.expect_pods_elsewhere(&mut rule, needs);
+        rule
+    }
+
+    /// Tells Istio's analyzers that a subset without pods is meant: those of another region are in another cluster, which they do not see,
+    /// and call an error. They know no way to say so of one subset alone.
+    pub(super) fn expect_pods_elsewhere(&self, rule: &mut Value, needs: &BTreeMap<Need, Place>) {
+        if !needs.keys().filter_map(|need| self.subset(need)).any(|subset| !subset.labels.is_empty()) {
+            return;
+        }
+        let Some(metadata) = rule.pointer_mut("/metadata").and_then(Value::as_object_mut) else { return };
+        let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
+        let Some(annotations) = annotations.as_object_mut() else { return };
+        let theirs = annotations.get(SUPPRESS).and_then(Value::as_str).unwrap_or_default();
+        let mut codes: Vec<&str> = theirs.split(',').filter(|code| !code.is_empty()).collect();
+        if !codes.iter().any(|code| ["*", NO_PODS].contains(code)) {
+            codes.push(NO_PODS);
+        }
+        let codes = codes.join(",");
+        annotations.insert(SUPPRESS.to_owned(), json!(codes));
     }
 
     pub(super) fn subset(&self, need: &Need) -> Option<Subset> {

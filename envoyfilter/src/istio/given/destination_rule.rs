@@ -73,6 +73,7 @@ impl Subsets<'_> {
         if let Some(spec) = rule.get_mut("spec").and_then(Value::as_object_mut) {
             spec.insert("subsets".to_owned(), Value::Array(subsets));
         }
+        self.expect_pods_elsewhere(&mut rule, needs);
         rule
     }
 
