@@ -4,7 +4,7 @@
 //! rule's `distribute` needs more: its decision hangs on a random number, so every number is tried and the answer is the shares.
 
 use crate::request_line::RequestLine;
-use meridian_core::decide::{Decision, Verdict, candidates, decide};
+use meridian_core::decide::{Decision, Reason, Verdict, candidates, decide};
 use meridian_core::health::{Availability, CellKey, Health};
 use meridian_core::request::RequestFacts;
 use meridian_core::{Asked, Policy, RegionId, Timestamp};
@@ -98,7 +98,12 @@ impl Case<'_> {
         };
         // With weights, the reason of those that went where the weights said.
         let by_weight = self.decisions.iter().find(|decision| !one && decision.chosen() == Some(decision.want));
-        let skipped = self.ordered().into_iter().take_while(|(_, availability)| *availability != Availability::Usable);
+        // A wish that is refused as such considered nobody.
+        let considered = status.is_none() || first.reason() == Reason::Exhausted;
+        let skipped = self
+            .ordered()
+            .into_iter()
+            .take_while(|(_, availability)| considered && *availability != Availability::Usable);
         Explanation {
             asked: match first.asked {
                 Asked::Nothing => None,

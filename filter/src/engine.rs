@@ -9,8 +9,10 @@ use meridian_core::request::RequestFacts;
 use meridian_core::{Policy, Table, Timestamp};
 use std::cell::Cell;
 
-/// Services times regions beyond which gauges are only defined when they are first set.
-const GAUGES_AT_START: usize = 500;
+/// Services times regions, of four series each, and rules, of one, up to which series are defined at the start; beyond, when they are
+/// first needed.
+const CELLS_AT_START: usize = 250;
+const RULES_AT_START: usize = 250;
 
 /// Everything a stream needs.
 pub(crate) struct Engine {
@@ -54,7 +56,6 @@ impl Engine {
             // Losing the race for the token leaves fresher health behind, which says so: the next round decides otherwise.
             if self.health.update(&self.metrics, |health| health.take_token(key, now, settings)) {
                 let (service, region) = self.names(key);
-                log::debug!("half_open service={service} region={region}");
                 self.metrics.set(
                     "meridian_region_state",
                     &[("service", service), ("region", region)],
@@ -118,25 +119,26 @@ impl Engine {
         (service, self.policy.region_name(key.region))
     }
 
+    /// What alerts use exists before anything happens; states are published, because another layout of the policy may have left its own.
     fn define_metrics(&self) {
         let (services, regions) = (self.policy.services(), self.policy.regions());
-        if services.len() * regions.len() > GAUGES_AT_START {
-            return;
-        }
-        for service in services {
-            for region in regions {
-                let tags = [("service", service.name.as_str()), ("region", region.name.as_str())];
-                self.metrics.define(Metric::Gauge, "meridian_region_state", &tags);
-                for cause in Cause::ALL {
-                    let tags = [tags[0], tags[1], ("cause", cause.as_str())];
-                    self.metrics.define(Metric::Counter, "meridian_ejections_total", &tags);
-                }
-            }
-        }
-        for rule in self.policy.rules() {
+        self.metrics.define(Metric::Counter, "meridian_mismatch_total", &[]);
+        for rule in self.policy.rules().iter().take(RULES_AT_START) {
             self.metrics.define(Metric::Counter, "meridian_fenced_total", &[("rule", &rule.name)]);
         }
-        self.metrics.define(Metric::Counter, "meridian_mismatch_total", &[]);
+        if services.len() * regions.len() > CELLS_AT_START {
+            return;
+        }
+        let (health, now) = (self.health.view(), self.now());
+        for key in self.policy.cells() {
+            let (service, region) = self.names(key);
+            let state = gauge(health.state(key, now));
+            self.metrics.set("meridian_region_state", &[("service", service), ("region", region)], state);
+            for cause in Cause::ALL {
+                let tags = [("service", service), ("region", region), ("cause", cause.as_str())];
+                self.metrics.define(Metric::Counter, "meridian_ejections_total", &tags);
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::abi;
 use crate::metrics::Metrics;
 use meridian_core::judge::{ResponseFacts, UpstreamFacts};
 use meridian_core::request::{HeaderLines, Lines};
-use meridian_core::{HeaderMap, Policy};
+use meridian_core::{HeaderMap, Policy, RegionId, ServiceId};
 
 /// The tag of the serving side.
 pub(crate) const TAG: &str = "x-served-by-cluster";
@@ -19,6 +19,7 @@ const ATTEMPTS: &str = "x-envoy-attempt-count";
 pub(crate) fn response(headers: &HeaderMap) -> ResponseFacts<'_> {
     ResponseFacts {
         status: number(headers.lines(":status")).and_then(|status| u16::try_from(status).ok()).unwrap_or(0),
+        grpc_status: number(headers.lines("grpc-status")),
         attempts: number(headers.lines(ATTEMPTS)).unwrap_or(1),
         tag: match headers.lines(TAG) {
             Lines::One(tag) => Some(tag),
@@ -48,8 +49,14 @@ pub(crate) fn upstream(policy: &Policy, metrics: &Metrics) -> UpstreamFacts {
     let tried =
         region.is_some() || workload.is_some() || read(b"upstream\0address").is_some_and(|address| !address.is_empty());
     let answered = read(b"response\0code_details").is_some_and(|details| details == b"via_upstream");
-    let planned = read(b"xds\0cluster_name").and_then(|cluster| policy.plan_of_cluster(&cluster));
+    let planned = planned(policy, metrics);
     UpstreamFacts { tried, answered, region, planned }
+}
+
+/// The service and the first region of the plan that was used.
+pub(crate) fn planned(policy: &Policy, metrics: &Metrics) -> Option<(ServiceId, RegionId)> {
+    let cluster = metrics.checked("get_property", abi::property(b"xds\0cluster_name")).flatten()?;
+    policy.plan_of_cluster(&cluster)
 }
 
 /// The name of the native route that was taken.

@@ -3,7 +3,7 @@
 use crate::abi;
 use crate::engine::Engine;
 use crate::stream::Stream;
-use meridian_core::{LocalHints, Policy, Problem, Severity, UnknownKeys, compile};
+use meridian_core::{LocalHints, Policy, Problem, Role, Severity, UnknownKeys, compile};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 use std::rc::Rc;
@@ -28,6 +28,9 @@ impl RootContext for Root {
                     log::warn!("configuration: {warning}");
                 }
                 let local = policy.local().map_or("none", |region| policy.region_name(region));
+                if policy.role() == Role::Inbound && policy.local().is_none() {
+                    log::warn!("configuration: this node is in no region of the policy, so its answers go untagged");
+                }
                 log::info!(
                     "revision {:04x}: {} regions, {} services, {} hosts, local region {local}",
                     policy.revision(),

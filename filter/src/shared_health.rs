@@ -2,7 +2,7 @@
 //!
 //! The truth is one value in the host's shared store, changed by compare-and-set; every worker keeps a copy. While all is well nobody
 //! reads the store: a worker learns that something is wrong by its own first error, which it records in the store and so sees everybody
-//! else's, or by the next tick, whichever comes first. From then on it reads the store for every request until all is well again. So a
+//! else's, or by the next tick, whichever comes first. While a region is ejected it reads the store for every request. So a
 //! lost region costs `consecutiveGatewayErrors` requests in all and at most one more per worker, and a healthy one costs nothing.
 
 use crate::abi::{self, Failed};

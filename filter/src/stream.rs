@@ -4,7 +4,7 @@ use crate::abi::{self, Map};
 use crate::engine::Engine;
 use crate::facts::{self, DECISION, ROUTE, TAG};
 use meridian_core::decide::{Decision, Reason, Verdict, candidates};
-use meridian_core::judge::{Delivery, Expected, Judgement, is_plain, judge};
+use meridian_core::judge::{Delivery, Expected, Judgement, UpstreamFacts, is_plain, judge};
 use meridian_core::request::{HeaderLines, Lines, RequestFacts};
 use meridian_core::{Asked, DecisionRecord, HeaderMap, Role, Timestamp, add_delivery, decision_header};
 use proxy_wasm::traits::{Context, HttpContext};
@@ -131,7 +131,17 @@ impl Stream {
         let expected = decided.as_ref().and_then(expected);
         let plain = is_plain(&engine.policy, &response, expected);
         if !(plain && engine.health.view().is_quiet()) {
-            let upstream = (!plain).then(|| facts::upstream(&engine.policy, metrics));
+            let upstream = match (plain, expected) {
+                (false, _) => Some(facts::upstream(&engine.policy, metrics)),
+                // A success that nobody decided about counts as well, or errors would never stop being in a row.
+                (true, None) => Some(UpstreamFacts {
+                    tried: true,
+                    answered: true,
+                    region: None,
+                    planned: facts::planned(&engine.policy, metrics),
+                }),
+                (true, Some(_)) => None,
+            };
             let judgement = judge(&engine.policy, &response, upstream, expected);
             self.learn(&judgement);
             let notable = judgement.delivery == Delivery::Rescued || response.status >= 500;
@@ -188,7 +198,13 @@ impl Stream {
 
     /// The serving side says who it is, whatever the application said.
     fn tag_own(&self) {
-        self.tag(self.engine.policy.local());
+        match self.engine.policy.local() {
+            Some(region) => self.tag(Some(region)),
+            // Who does not know where it runs cannot say it, and the application may not either.
+            None => {
+                self.engine.metrics.checked("remove_header", abi::remove_header(Map::Response, TAG));
+            }
+        }
     }
 
     fn count_move(&self, decision: &Decision) {

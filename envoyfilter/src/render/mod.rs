@@ -14,7 +14,7 @@ use crate::envoy::{
 use crate::policy_file::PolicyFile;
 use crate::site::Site;
 use anyhow::{Result, bail};
-use meridian_core::{INTERNAL_HEADERS, LocalHints, Policy, Role};
+use meridian_core::{INTERNAL_HEADERS, LocalHints, Policy, Role, Rule};
 use serde_json::Value;
 
 /// A plan, written by the filter and read by the table.
@@ -105,7 +105,8 @@ pub fn plugin(module: &str, document: &Value) -> WasmPlugin {
 /// Whether a fence depends on the path, so that another spelling of the path must not be another path. Elsewhere an escaped slash is the
 /// application's business.
 fn fences_a_path(policy: &Policy) -> bool {
-    policy.rules().iter().any(|rule| rule.fenced && !["", "/"].contains(&rule.matches.path_prefix.as_str()))
+    let by_path = |rule: &Rule| !["", "/"].contains(&rule.matches.path_prefix.as_str());
+    policy.rules().iter().any(|rule| rule.fenced) && policy.rules().iter().any(by_path)
 }
 
 /// What a client may not bring: the mesh's own headers, and those that rules trust.

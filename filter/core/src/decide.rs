@@ -9,7 +9,7 @@ use crate::ids::{RegionId, RuleId, ServiceId};
 use crate::native::{is_inside, native_plan};
 use crate::plan::Plan;
 use crate::policy::{Asked, Policy, Timestamp};
-use crate::request::RequestFacts;
+use crate::request::{Lines, RequestFacts};
 use crate::rule::{OnUnknownRegion, Rule, WhenExhausted};
 
 /// What should become of a request.
@@ -154,7 +154,8 @@ pub fn decide(
             Verdict::Refuse { status: 400, reason: wish }
         }
         Reason::Weighted | Reason::UnknownRegion | Reason::Fenced
-            if split_is_usable(policy, health, host.service, rule, now) =>
+            // Several lines are never left to the table: Envoy versions differ in what they match.
+            if lines != Lines::Several && split_is_usable(policy, health, host.service, rule, now) =>
         {
             Verdict::Split { reason: wish }
         }

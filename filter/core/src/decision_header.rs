@@ -57,6 +57,10 @@ fn skipped(
     record: &DecisionRecord<'_>,
     candidates: impl Iterator<Item = Candidate>,
 ) {
+    // A refusal that has nothing to do with health considered nobody.
+    if record.chosen.is_none() && record.reason != Reason::Exhausted {
+        return;
+    }
     let until = record.chosen.filter(|_| record.reason != Reason::Exhausted);
     let mut list = String::new();
     for candidate in candidates.take_while(|candidate| Some(candidate.region) != until).take(8) {
@@ -108,6 +112,16 @@ mod tests {
             policy.revision()
         );
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_refusal_that_has_nothing_to_do_with_health_skips_nobody() {
+        let policy = policy(&with_rules(json!([{"name": "strict", "onUnknownRegion": "reject"}])));
+        let health = ejected(&policy, &["eu-west-1"]);
+        let decision = decided(&policy, &health, &get(&[("region", "mars")]));
+        let record = DecisionRecord { asked: decision.asked, chosen: None, reason: decision.reason(), rule: "strict" };
+        let text = decision_header(&policy, &record, candidates(&policy, &health, &decision, NOW));
+        assert!(!text.contains("skipped"), "{text}");
     }
 
     #[test]

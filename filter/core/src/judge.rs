@@ -14,6 +14,9 @@ use crate::policy::Policy;
 pub struct ResponseFacts<'a> {
     /// `:status`; 0 if it could not be read.
     pub status: u16,
+    /// `grpc-status`, where it came with the headers: a local reply of Envoy's, or an answer without a message. One that comes in the
+    /// trailers is not seen.
+    pub grpc_status: Option<u32>,
     /// `x-envoy-attempt-count`; 1 if it is not there.
     pub attempts: u32,
     /// `x-served-by-cluster`, as the serving side set it.
@@ -89,8 +92,7 @@ pub struct Judgement {
 #[must_use]
 pub fn is_plain(policy: &Policy, response: &ResponseFacts<'_>, expected: Option<Expected>) -> bool {
     let tagged = response.tag.and_then(|tag| policy.region_tagged(tag));
-    response.status < 500
-        && response.status != 0
+    outcome(response) == Outcome::Success
         && response.attempts <= 1
         && tagged.is_some()
         && expected.is_none_or(|expected| tagged == Some(expected.region))
@@ -110,7 +112,7 @@ pub fn judge(
     let answered = facts.answered || tagged.is_some();
     let planned = expected.map(|e| (e.service, e.region)).or(facts.planned);
     let probe = expected.filter(|e| e.probe).map(|e| CellKey { service: e.service, region: e.region });
-    let outcome = outcome(response.status);
+    let outcome = outcome(response);
     let retried = response.attempts > 1;
 
     let events = match planned {
@@ -123,8 +125,8 @@ pub fn judge(
             match (retried, elsewhere, outcome) {
                 // The wanted region failed, another one answered.
                 (true, Some(other), Outcome::Success) => [event(wanted, Outcome::GatewayError), event(other, outcome)],
-                // The wanted region answered after all.
-                (true, None, Outcome::Success) => [event(wanted, outcome), None],
+                // The wanted region answered after all, and is known to be the one that did.
+                (true, None, Outcome::Success) if last_tried == Some(wanted) => [event(wanted, outcome), None],
                 // Nobody answered well: the wanted region is charged, and nobody else.
                 (true, _, _) => [event(wanted, Outcome::GatewayError), None],
                 (false, Some(other), _) => [event(other, outcome), None],
@@ -149,9 +151,16 @@ pub fn judge(
     }
 }
 
-/// What a status says about the region that answered; none at all counts as a gateway error.
+/// What a response says about the region that answered; none at all counts as a gateway error. A gRPC status counts as the HTTP status
+/// that Envoy's outlier detection takes it for (`source/common/grpc/status.cc`, `grpcToHttpStatus`).
 #[must_use]
-pub fn outcome(status: u16) -> Outcome {
+pub fn outcome(response: &ResponseFacts<'_>) -> Outcome {
+    let status = match (response.status, response.grpc_status) {
+        (200, Some(4)) => 504,
+        (200, Some(14)) => 503,
+        (200, Some(2 | 13 | 15)) => 500,
+        (status, _) => status,
+    };
     match status {
         0 | 502..=504 => Outcome::GatewayError,
         500.. => Outcome::ServerError,

@@ -4,6 +4,7 @@
 //! not depend on how many regions, hosts or rules there are: hosts and spellings are found by hash, a plan's name is computed here.
 
 use crate::ascii::{AsciiMap, fnv1a};
+use crate::health::CellKey;
 use crate::hosts::{HostPattern, HostTable};
 use crate::ids::{RegionId, RuleId, ScopeId, ServiceId};
 use crate::plan::{Plan, Scope};
@@ -241,6 +242,14 @@ impl Policy {
     #[must_use]
     pub fn service_named(&self, name: &str) -> Option<ServiceId> {
         self.services.iter().position(|service| service.name == name).and_then(ServiceId::at)
+    }
+
+    /// Every service in every region.
+    pub fn cells(&self) -> impl Iterator<Item = CellKey> + '_ {
+        let services = (0..self.services.len()).filter_map(ServiceId::at);
+        services.flat_map(|service| {
+            (0..self.regions.len()).filter_map(RegionId::at).map(move |region| CellKey { service, region })
+        })
     }
 
     /// Every rule, in the order of the document; the implied one is the last.

@@ -119,6 +119,14 @@ impl Builder {
 
     pub(super) fn finish(self, root: &Object<'_>, settings: Settings) -> Option<Policy> {
         self.check_plan_names(root);
+        for (what, count) in
+            [("services", self.services.len()), ("rules", self.rules.len()), ("fences", self.scopes.len())]
+        {
+            if count > usize::from(u16::MAX) {
+                root.error(what, format!("more than 65,535 {what}"), "fewer");
+                return None;
+            }
+        }
         let mesh_hosts = self.mesh_hosts(&settings);
         let virtual_hosts = self.virtual_hosts(&mesh_hosts);
         if virtual_hosts.len() > usize::from(u16::MAX) {

@@ -76,7 +76,10 @@ fn region(item: &Node<'_>, taken: &mut Taken) -> Option<Region> {
             once(&mut taken.tags, &node, text.clone(), &owner);
             text
         }
-        None => owner,
+        None => {
+            once(&mut taken.tags, &name_node, owner.clone(), &owner);
+            owner
+        }
     };
     Some(Region { name: name?, clusters, display_name, aliases })
 }

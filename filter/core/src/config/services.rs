@@ -47,7 +47,17 @@ fn service(item: &Node<'_>, builder: &mut Builder) -> Option<Service> {
         node.error_with("names no host", "e.g. `[bookinfo.example.com]`, or `[\"*\"]` for every host");
     }
 
-    let destination = object.required("destination").and_then(|node| destination(&node));
+    let destination_node = object.required("destination");
+    let destination = destination_node.as_ref().and_then(destination);
+    if let (Some(node), Some(destination)) = (&destination_node, &destination)
+        && let Some(other) = builder.services.iter().find(|other| other.destination.host == destination.host)
+    {
+        // A sidecar's calls are told apart by the host alone, and so is the health of what is behind it.
+        node.error_with(
+            format!("`{}` is the destination of `{}` already", destination.host, other.name),
+            "one service with the hosts of both",
+        );
+    }
     Some(Service { name: name?, hosts, destination: destination? })
 }
 

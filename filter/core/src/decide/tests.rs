@@ -165,6 +165,14 @@ fn a_rule_may_share_out_what_asks_for_no_region() {
 }
 
 #[test]
+fn a_region_header_in_several_lines_is_not_left_to_the_native_weights_either() {
+    let rules = json!([{"name": "shared", "distribute": {"us-east-1": 70, "eu-west-1": 30}}]);
+    let policy = policy(&with_rules(rules));
+    let decision = decided(&policy, &Health::default(), &get(&[("region", "eu"), ("region", "us")]));
+    assert_eq!(decision.write(), Some(Plan { scope: policy.rules()[0].scope(), first: decision.want }));
+}
+
+#[test]
 fn shares_fall_as_they_are_written() {
     let rules = json!([{"name": "shared", "distribute": {"us-east-1": 70, "eu-west-1": 30}}]);
     let policy = policy(&with_rules(rules));

@@ -116,11 +116,6 @@ impl Health {
         }
     }
 
-    /// Every cell that is not healthy, with its state.
-    pub fn unhealthy(&self, now: Timestamp) -> impl Iterator<Item = (CellKey, State)> + '_ {
-        self.cells.iter().map(move |(key, cell)| (*key, cell.state(now))).filter(|(_, state)| *state != State::Healthy)
-    }
-
     fn may_eject(&self, service: ServiceId, settings: &OutlierDetection, regions: usize) -> bool {
         let ejected = self.cells.iter().filter(|(key, cell)| key.service == service && !cell.is_healthy()).count();
         ejected == 0 || (ejected + 1) * 100 <= usize::from(settings.max_ejection_percent) * regions

@@ -6,6 +6,7 @@ use crate::testing::{document, key, policy};
 struct Case {
     policy: Policy,
     status: u16,
+    grpc: Option<u32>,
     attempts: u32,
     tag: Option<&'static str>,
     from: Option<&'static str>,
@@ -19,6 +20,7 @@ fn case(status: u16) -> Case {
     Case {
         policy: policy(&document()),
         status,
+        grpc: None,
         attempts: 1,
         tag: None,
         from: Some("eu-west-1"),
@@ -32,7 +34,12 @@ impl Case {
     fn judge(&self) -> Judgement {
         let region = |name: &str| self.policy.region_named(name).unwrap();
         let wanted = key(&self.policy, "eu-west-1");
-        let response = ResponseFacts { status: self.status, attempts: self.attempts, tag: self.tag.map(str::as_bytes) };
+        let response = ResponseFacts {
+            status: self.status,
+            grpc_status: self.grpc,
+            attempts: self.attempts,
+            tag: self.tag.map(str::as_bytes),
+        };
         let upstream =
             UpstreamFacts { tried: self.tried, answered: self.answered, region: self.from.map(region), planned: None };
         let expected = Expected { service: wanted.service, region: wanted.region, probe: self.probe };
@@ -56,6 +63,21 @@ fn an_answer_counts_for_the_region_that_gave_it() {
     assert_eq!(case(404).charges(), [charge("eu-west-1", Outcome::Success)]);
     assert_eq!(case(503).charges(), [charge("eu-west-1", Outcome::GatewayError)]);
     assert_eq!(case(500).charges(), [charge("eu-west-1", Outcome::ServerError)]);
+}
+
+#[test]
+fn a_grpc_status_counts_as_what_envoy_takes_it_for() {
+    let grpc = |status| Case { grpc: Some(status), ..case(200) }.charges();
+    assert_eq!(grpc(14), [charge("eu-west-1", Outcome::GatewayError)]);
+    assert_eq!(grpc(13), [charge("eu-west-1", Outcome::ServerError)]);
+    assert_eq!(grpc(0), [charge("eu-west-1", Outcome::Success)]);
+    assert_eq!(grpc(5), [charge("eu-west-1", Outcome::Success)], "the client's own mistake");
+}
+
+#[test]
+fn a_rescuer_nobody_knows_is_not_taken_for_the_wanted_region() {
+    let case = Case { attempts: 2, from: None, ..case(200) };
+    assert_eq!(case.charges(), [charge("eu-west-1", Outcome::GatewayError)]);
 }
 
 #[test]
@@ -118,7 +140,7 @@ fn a_plain_answer_is_tagged_by_the_chosen_region_below_500_and_not_retried() {
     let wanted = key(&policy, "eu-west-1");
     let expected = Some(Expected { service: wanted.service, region: wanted.region, probe: false });
     let plain = |status, attempts, tag: Option<&'static str>| {
-        is_plain(&policy, &ResponseFacts { status, attempts, tag: tag.map(str::as_bytes) }, expected)
+        is_plain(&policy, &ResponseFacts { status, grpc_status: None, attempts, tag: tag.map(str::as_bytes) }, expected)
     };
     assert!(plain(200, 1, Some("WEST")));
     assert!(!plain(503, 1, Some("WEST")));
