@@ -10,9 +10,9 @@
     reason = "what cannot go on has failed, in helpers as well"
 )]
 
+#[path = "support/misbehaving.rs"]
+mod misbehaving;
 mod support;
-
-use std::path::{Path, PathBuf};
 
 use integration::bookinfo::Service;
 use integration::client::Request;
@@ -21,6 +21,7 @@ use integration::envoy::EnvoyVersion;
 use integration::load::{Kind, Load, Plan};
 use integration::mesh::{ClusterSpec, Ingress, Mesh, Served, Tag, Workload};
 use integration::timeline::{Sample, SampleOutcome};
+use misbehaving::Misbehaviour;
 use support::until;
 
 const FENCED_HOST: &str = "eu.example.com";
@@ -77,7 +78,8 @@ struct Guard {
 impl Guard {
     /// Who serves an open request that asks for us-east-1: without the filter, a table of plans does not know the header.
     fn open_region(&self) -> &'static str {
-        let reads_the_header = self.table == "full" || matches!(self.filter, Filter::Ours | Filter::Forges);
+        let reads_the_header =
+            self.table == "full" || matches!(self.filter, Filter::Ours | Filter::Another(Misbehaviour::Forges));
         if reads_the_header || self.cluster == "east" { "EAST" } else { "WEST" }
     }
 }
@@ -87,47 +89,7 @@ impl Guard {
 enum Filter {
     Ours,
     None,
-    /// Writes a plan that leads out into every request.
-    Forges,
-    /// Its VM dies of the first request.
-    DiesOfARequest,
-    /// Forges as well, and its VM dies of the first response.
-    DiesOfAResponse,
-}
-
-impl Filter {
-    /// The code in the request's callback and in the response's.
-    fn code(self) -> Option<(&'static str, &'static str)> {
-        const FORGE: &str =
-            "(drop (call $set (i32.const 0) (i32.const 0) (i32.const 14) (i32.const 32) (i32.const 16)))";
-        match self {
-            Self::Ours | Self::None => None,
-            Self::Forges => Some((FORGE, "")),
-            Self::DiesOfARequest => Some(("unreachable", "")),
-            Self::DiesOfAResponse => Some((FORGE, "unreachable")),
-        }
-    }
-}
-
-/// A module that any host of proxy-wasm loads, with this code in its callbacks.
-fn module(folder: &Path, request: &str, response: &str) -> PathBuf {
-    let text = format!(
-        r#"(module
-  (import "env" "proxy_replace_header_map_value" (func $set (param i32 i32 i32 i32 i32) (result i32)))
-  (memory (export "memory") 2)
-  (data (i32.const 0) "x-region-route")
-  (data (i32.const 32) "prefer-us-east-1")
-  (func (export "proxy_abi_version_0_2_1"))
-  (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 65536))
-  (func (export "proxy_on_context_create") (param i32 i32))
-  (func (export "proxy_on_vm_start") (param i32 i32) (result i32) (i32.const 1))
-  (func (export "proxy_on_configure") (param i32 i32) (result i32) (i32.const 1))
-  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) {request} (i32.const 0))
-  (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) {response} (i32.const 0)))"#
-    );
-    let path = folder.join("filter.wasm");
-    std::fs::write(&path, wat::parse_str(text).unwrap()).unwrap();
-    path
+    Another(Misbehaviour),
 }
 
 /// Outside the fence and inside, both Envoys, with and without rescue, and so on: each with each of its neighbours once.
@@ -164,9 +126,9 @@ async fn mesh() -> Mesh {
 async fn ingress(mesh: &Mesh, guard: &Guard) -> Ingress {
     let ingress = mesh.ingress(guard.cluster).policy(&policy(guard)).workers(guard.workers);
     let ingress = ingress.envoy(guard.version.clone()).filter(guard.filter != Filter::None);
-    let Some((request, response)) = guard.filter.code() else { return ingress.start().await.unwrap() };
+    let Filter::Another(misbehaviour) = guard.filter else { return ingress.start().await.unwrap() };
     let folder = tempfile::tempdir().unwrap();
-    ingress.module(&module(folder.path(), request, response)).start().await.unwrap()
+    ingress.module(&misbehaviour.module(folder.path())).start().await.unwrap()
 }
 
 /// Every plan that there could be a name for, and some names that are none.
@@ -310,12 +272,13 @@ async fn nothing_leaves_a_fence_when_the_filter_is_taken_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_leaves_a_fence_when_the_filter_forges_plans() {
-    nothing_left_the_fence(&play(guards(Filter::Forges), "west").await);
+    nothing_left_the_fence(&play(guards(Filter::Another(Misbehaviour::Forges)), "west").await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_leaves_a_fence_when_the_filter_dies() {
-    let (mut guards, of_a_response) = (guards(Filter::DiesOfARequest), guards(Filter::DiesOfAResponse));
+    let (mut guards, of_a_response) =
+        (guards(Filter::Another(Misbehaviour::DiesOfARequest)), guards(Filter::Another(Misbehaviour::DiesOfAResponse)));
     guards.truncate(3);
     guards.extend(of_a_response.into_iter().skip(3));
     nothing_left_the_fence(&play(guards, "west").await);

@@ -6,113 +6,21 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use integration::bookinfo::{Fault, Service};
-use integration::client::{Request, Response};
+use integration::bookinfo::Fault;
 use integration::clock::Clock;
 use integration::envoy::EnvoyVersion;
-use integration::istio::{Edge, Manifests, Mesh, Place, Programs};
-use integration::load::{Kind, Load, Plan, SERVED_BY};
-use integration::mesh::ClusterSpec;
-use integration::paths;
+use integration::istio::Edge;
+use integration::load::{Load, Plan, SERVED_BY};
 use integration::timeline::{Sample, SampleOutcome};
 use support::until;
+use three_regions::{
+    FENCED, FILTER, OPEN, PAGE, REGIONS, ROUTES, ask, edges, failures, fenced_kinds, is_fenced, loads, manifests, mesh,
+    name, served_in, settled,
+};
 
 mod support;
-
-const OPEN: &str = "bookinfo.example.com";
-const FENCED: &str = "eu.example.com";
-const PAGE: Service = Service::Productpage;
-const FILTER: &str = "filter.envoyfilter.istio-system.meridian.yaml";
-const ROUTES: &str = "routes.virtualservice.bookinfo.productpage.yaml";
-const REGIONS: [(&str, &str, &str); 3] =
-    [("eu-west-1", "west", "WEST"), ("eu-central-1", "central", "CENTRAL"), ("us-east-1", "east", "EAST")];
-
-/// What `meridian render istio` makes of a policy, behind a Gateway.
-fn manifests() -> Result<Manifests> {
-    let testdata = paths::workspace().join("integration/istio/testdata");
-    let policy = std::fs::read_to_string(testdata.join("policy.yaml"))?;
-    let gateway = std::fs::read_to_string(testdata.join("fence/10-gateway.yaml"))?;
-    let rendered = Manifests::rendered(&policy, "west", "bookinfo/bookinfo", &paths::module()?)?;
-    Ok(rendered.file("gateway.yaml", &gateway))
-}
-
-/// Three clusters, two pods in each; `None`, said aloud, where there is no Istio.
-async fn mesh() -> Result<Option<Mesh>> {
-    let Some(programs) = Programs::get().await? else {
-        println!("SKIPPED: without Go there is no Istio to ask");
-        return Ok(None);
-    };
-    println!("mode: live, Istio's control plane");
-    let place = |(region, cluster, name): (&str, &str, &str)| {
-        let fences: &[&str] = if region.starts_with("eu-") { &["eu"] } else { &[] };
-        Place::new(ClusterSpec::new(cluster, region, name), fences)
-    };
-    Ok(Some(Mesh::start(programs, REGIONS.map(place).to_vec(), vec![PAGE], 2).await?))
-}
-
-/// The filter on the oldest and on the newest Envoy, and the oldest without it.
-async fn edges(mesh: &Mesh) -> Result<Vec<Edge>> {
-    let (with, without) = (manifests()?, manifests()?.without(FILTER));
-    Ok(vec![
-        mesh.edge("west", &with, EnvoyVersion::oldest()?, 2).await?,
-        mesh.edge("west", &without, EnvoyVersion::oldest()?, 1).await?,
-        mesh.edge("west", &with, EnvoyVersion::newest()?, 1).await?,
-    ])
-}
-
-fn name(edge: &Edge) -> String {
-    let filter = if edge.manifests.text(FILTER).is_ok() { "with the filter" } else { "without it" };
-    format!("Envoy {} {filter}", edge.gateway.version().as_str())
-}
-
-async fn ask(edge: &Edge, host: &str, headers: &[(&str, &str)]) -> Result<Response> {
-    let request = Request::get("/status/200").host(host);
-    let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
-    edge.gateway.send(&request).await
-}
-
-/// One kind of request for each host, alone and with each header that could lead it elsewhere.
-fn kinds() -> Result<Vec<Kind>> {
-    let mut kinds = Vec::new();
-    for (who, host) in [("open", OPEN), ("fenced", FENCED)] {
-        let kind = |what: &str| Kind::new(&format!("{who}{what}")).host(host).path("/status/200");
-        kinds.push(kind(""));
-        for (region, ..) in REGIONS {
-            kinds.push(kind(&format!(", asks {region}")).header("region", region)?);
-        }
-        kinds.push(kind(", forges").header("x-region-route", "prefer-us-east-1")?);
-    }
-    Ok(kinds)
-}
-
-fn loads(edges: &[Edge], rate: u32) -> Result<Vec<Load>> {
-    let clock = Clock::start();
-    edges.iter().map(|edge| Load::start(Plan::new(edge.gateway.address(), kinds()?).rate(rate), clock)).collect()
-}
-
-/// Until the latest requests at every edge are as they should be.
-async fn settled(what: &str, loads: &[Load], good: impl Fn(&Sample) -> bool) -> Result<()> {
-    until(what, async || {
-        let is_good = |load: &Load| {
-            let samples = load.so_far();
-            samples.len() > 60 && samples.iter().rev().take(40).all(&good)
-        };
-        Ok(loads.iter().all(is_good))
-    })
-    .await
-}
-
-fn is_fenced(sample: &Sample) -> bool {
-    sample.kind.starts_with("fenced")
-}
-
-fn served_in(sample: &Sample, name: &str) -> bool {
-    sample.succeeded() && sample.served_by.as_deref() == Some(name)
-}
-
-fn failures(samples: &[Sample]) -> Vec<&Sample> {
-    samples.iter().filter(|sample| !sample.succeeded()).collect()
-}
+#[path = "support/istio.rs"]
+mod three_regions;
 
 async fn no_update_was_refused(edges: &[Edge]) -> Result<()> {
     for edge in edges {
@@ -222,7 +130,7 @@ async fn a_region_that_breaks_is_rescued_from_in_every_way_it_can_break() -> Res
 async fn nothing_leaves_a_fence_and_when_nothing_is_left_inside_it_fails_closed() -> Result<()> {
     let Some(mesh) = mesh().await? else { return Ok(()) };
     let edges = edges(&mesh).await?;
-    let fenced: Vec<Kind> = kinds()?.into_iter().skip(5).collect();
+    let fenced = fenced_kinds()?;
     let clock = Clock::start();
     let load = |edge: &Edge| Load::start(Plan::new(edge.gateway.address(), fenced.clone()).rate(60), clock);
     let loads: Vec<Load> = edges.iter().map(load).collect::<Result<_>>()?;

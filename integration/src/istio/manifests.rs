@@ -76,6 +76,11 @@ impl Manifests {
         Ok(manifests)
     }
 
+    /// What each is called, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|(name, _)| name.as_str())
+    }
+
     /// One more, or another one in place of one of that name.
     #[must_use]
     pub fn file(mut self, name: &str, text: &str) -> Self {
