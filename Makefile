@@ -23,7 +23,7 @@ test: ## all that must hold before a change is merged: lint, module, tests, test
 	$(STEP) "lint" $(MAKE) lint
 	$(STEP) "the module" $(MAKE) module
 	$(STEP) "Istio's own code" $(SETUP)/istio-tests.sh
-	$(STEP) "tests" cargo test --workspace --locked
+	$(STEP) "tests" $(SETUP)/tests.sh
 	$(STEP) "the core's tests in WebAssembly" $(SETUP)/wasm-tests.sh
 
 bench: ## measure, and print the figures
