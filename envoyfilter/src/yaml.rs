@@ -4,8 +4,10 @@
 //! positions, and the tree and the positions part ways here, with the path to bring them together again. Most files are right and nobody
 //! asks for a position, so a path is kept as its hash: a number that grows with the path, and not a text for every value.
 
-use saphyr::{LoadableYamlNode, MarkedYaml, Marker, Scalar, YamlData};
-use serde_json::{Map, Number, Value};
+mod reader;
+
+use saphyr::Marker;
+use serde_json::Value;
 
 /// A place in a file, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +23,7 @@ impl From<&Marker> for Position {
 }
 
 /// A parsed file, or one document of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tree {
     pub(crate) value: Value,
     positions: Vec<(PathHash, Position)>,
@@ -37,30 +39,23 @@ pub(crate) struct SyntaxError {
 impl Tree {
     /// Parses a file of any number of documents; those that are empty (a comment, a `---` too many) are left out.
     pub(crate) fn parse_all(text: &str) -> Result<Vec<Self>, SyntaxError> {
-        let documents = load(text)?;
-        let trees = documents.iter().map(Self::of);
-        trees.filter(|tree| !matches!(tree, Ok(Self { value: Value::Null, .. }))).collect()
+        let mut trees = reader::read(text)?;
+        trees.retain(|tree| !tree.value.is_null());
+        Ok(trees)
     }
 
     /// Parses one document.
     pub(crate) fn parse(text: &str) -> Result<Self, SyntaxError> {
-        let documents = load(text)?;
         let start = Position { line: 1, column: 1 };
-        let mut documents = documents.iter();
+        let mut documents = reader::read(text)?.into_iter();
         let Some(document) = documents.next() else {
             return Err(SyntaxError { message: "the file is empty".to_owned(), at: start });
         };
         if let Some(second) = documents.next() {
             let message = "a second document begins here; a policy is one document".to_owned();
-            return Err(SyntaxError { message, at: (&second.span.start).into() });
+            return Err(SyntaxError { message, at: second.position("").unwrap_or(start) });
         }
-        Self::of(document)
-    }
-
-    fn of(document: &MarkedYaml<'_>) -> Result<Self, SyntaxError> {
-        let mut positions = Vec::new();
-        let value = convert(document, PathHash::ROOT, &mut positions)?;
-        Ok(Self { value, positions })
+        Ok(document)
     }
 
     /// Where the value at `path` stands; for a path that does not exist, its nearest parent that does.
@@ -88,64 +83,17 @@ impl PathHash {
     }
 
     fn item(self, index: usize) -> Self {
-        self.then("[").then(&index.to_string()).then("]")
+        self.then("[").number(index).then("]")
+    }
+
+    /// As the text of the number, without making one.
+    fn number(self, number: usize) -> Self {
+        let rest = if number < 10 { self } else { self.number(number / 10) };
+        rest.then(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"].get(number % 10).copied().unwrap_or_default())
     }
 
     fn key(self, key: &str) -> Self {
         if self == Self::ROOT { self.then(key) } else { self.then(".").then(key) }
-    }
-}
-
-fn load(text: &str) -> Result<Vec<MarkedYaml<'_>>, SyntaxError> {
-    MarkedYaml::load_from_str(text)
-        .map_err(|error| SyntaxError { message: error.info().to_owned(), at: error.marker().into() })
-}
-
-fn convert(
-    node: &MarkedYaml<'_>,
-    path: PathHash,
-    positions: &mut Vec<(PathHash, Position)>,
-) -> Result<Value, SyntaxError> {
-    let at = Position::from(&node.span.start);
-    positions.push((path, at));
-    let error = |message: &str| SyntaxError { message: message.to_owned(), at };
-    match &node.data {
-        YamlData::Value(scalar) => Ok(value(scalar)),
-        YamlData::Sequence(items) => {
-            let items = items.iter().enumerate().map(|(index, item)| convert(item, path.item(index), positions));
-            Ok(Value::Array(items.collect::<Result<_, _>>()?))
-        }
-        YamlData::Mapping(entries) => {
-            let mut map = Map::new();
-            for (name, item) in entries {
-                let name = key(name).ok_or_else(|| error("a key must be a plain word"))?;
-                let item = convert(item, path.key(&name), positions)?;
-                map.insert(name, item);
-            }
-            Ok(Value::Object(map))
-        }
-        YamlData::Tagged(..) => Err(error("tags (`!name`) have no meaning here")),
-        YamlData::Alias(_) => Err(error("aliases (`*name`) are not resolved here; write the value out")),
-        YamlData::Representation(..) | YamlData::BadValue => Err(error("this is not a value")),
-    }
-}
-
-/// A key of an object, which JSON knows as text only.
-fn key(node: &MarkedYaml<'_>) -> Option<String> {
-    let YamlData::Value(scalar) = &node.data else { return None };
-    Some(match value(scalar) {
-        Value::String(key) => key,
-        other => other.to_string(),
-    })
-}
-
-fn value(scalar: &Scalar<'_>) -> Value {
-    match scalar {
-        Scalar::Null => Value::Null,
-        Scalar::Boolean(truth) => Value::Bool(*truth),
-        Scalar::Integer(number) => Value::Number((*number).into()),
-        Scalar::FloatingPoint(number) => Number::from_f64(number.0).map_or(Value::Null, Value::Number),
-        Scalar::String(text) => Value::String(text.to_string()),
     }
 }
 
@@ -181,5 +129,39 @@ mod tests {
     #[test]
     fn a_second_document_is_an_error() {
         assert!(Tree::parse("a: 1\n---\nb: 1\n").is_err());
+    }
+
+    #[test]
+    fn an_alias_is_the_value_of_its_anchor_and_stands_where_it_is_written() {
+        let tree = Tree::parse("a: &x {b: 1, c: &y [2]}\nd: *x\ne: *y\n").unwrap();
+        assert_eq!(tree.value["d"], tree.value["a"]);
+        assert_eq!(tree.value["e"], tree.value["a"]["c"]);
+        assert_eq!(tree.position("d"), Some(Position { line: 2, column: 4 }));
+        assert_eq!(tree.position("d.b"), tree.position("a.b"), "what is wrong inside is written at the anchor");
+    }
+
+    #[test]
+    fn aliases_that_would_fill_the_memory_are_an_error() {
+        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..20 {
+            text += &format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 10].join(", "));
+        }
+        assert!(Tree::parse(&text).unwrap_err().message.contains("aliases make this file too large"));
+        assert!(Tree::parse("a: &a [*a]\n").is_err(), "an alias inside of its own anchor");
+    }
+
+    #[test]
+    fn a_tag_or_a_key_that_is_no_word_is_an_error_where_it_stands() {
+        let at = |text: &str| Tree::parse(text).unwrap_err().at;
+        assert_eq!(at("a: 1\nb: !x [1]\n"), Position { line: 2, column: 4 });
+        assert_eq!(at("a: 1\nb: !x 1\n").line, 2);
+        assert_eq!(at("a:\n  [b]: 1\n").line, 2);
+    }
+
+    #[test]
+    fn keys_and_words_that_look_alike_keep_their_types() {
+        let tree = Tree::parse("{a: '1', b: 1, 2: ~, c: !!str 5, d: 1.5, e: yes, f: true}").unwrap();
+        let expected = serde_json::json!({"a": "1", "b": 1, "2": null, "c": "5", "d": 1.5, "e": "yes", "f": true});
+        assert_eq!(tree.value, expected);
     }
 }
