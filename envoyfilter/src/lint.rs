@@ -20,9 +20,9 @@ mod virtual_services;
 pub use codes::{CODES, Code, code};
 
 use crate::policy_file::PolicyFile;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use facts::Facts;
-use manifests::{Manifests, Resource};
+use manifests::{Manifests, Reading, Resource};
 use mesh::Mesh;
 use serde::Serialize;
 use std::path::Path;
@@ -74,27 +74,35 @@ impl Report {
 /// # Errors
 /// A file that cannot be read or is not YAML.
 pub fn lint(policy: &PolicyFile, folder: &Path) -> Result<Report> {
-    Ok(report(policy, Manifests::load(folder)?))
+    Ok(report(policy, &Facts::new(policy), Manifests::load(folder)?))
 }
 
-/// Reads a policy and looks through the manifests below `folder`; the two are read at the same time.
+/// Reads a policy and looks through the manifests below `folder`. One thread reads manifests from the start, this one as soon as it is
+/// done with the policy.
 ///
 /// # Errors
 /// As [`lint`] and [`PolicyFile::load_for_the_mesh`].
 pub fn lint_files(policy: &Path, folder: &Path) -> Result<Report> {
-    std::thread::scope(|scope| {
-        let manifests = scope.spawn(|| Manifests::load(folder));
-        let policy = PolicyFile::load_for_the_mesh(policy);
-        let manifests = manifests.join().unwrap_or_else(|_| bail!("the manifests could not be read"));
-        Ok(report(&policy?, manifests?))
-    })
+    let reading = Reading::of(folder);
+    let read = std::thread::scope(|scope| {
+        if let Ok(reading) = &reading {
+            scope.spawn(|| reading.work());
+        }
+        let policy = PolicyFile::load_for_the_mesh(policy)?;
+        let facts = Facts::new(&policy);
+        if let Ok(reading) = &reading {
+            reading.work();
+        }
+        anyhow::Ok((policy, facts))
+    });
+    let (policy, facts) = read?;
+    Ok(report(&policy, &facts, reading?.finish()?))
 }
 
-fn report(policy: &PolicyFile, manifests: Manifests) -> Report {
-    let facts = Facts::new(policy);
+fn report(policy: &PolicyFile, facts: &Facts, manifests: Manifests) -> Report {
     let mut findings = Findings { policy, manifests: &manifests, list: Vec::new() };
-    for cluster in manifests.clusters(&facts) {
-        let mesh = Mesh::new(policy, &facts, &manifests, cluster);
+    for cluster in manifests.clusters(facts) {
+        let mesh = Mesh::new(policy, facts, &manifests, cluster);
         destination_rules::check(&mesh, &mut findings);
         virtual_services::check(&mesh, &mut findings);
         envoy_filters::check(&mesh, &mut findings);

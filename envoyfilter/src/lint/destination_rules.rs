@@ -4,7 +4,7 @@ use super::Findings;
 use super::codes::{MER001, MER002, MER003, MER004, MER005, MER013, MER015};
 use super::facts::{FENCE_PREFIX, PlanFacts, ServiceFacts, plan_part};
 use super::manifests::Resource;
-use super::mesh::{Mesh, text};
+use super::mesh::{Mesh, inside, text};
 use crate::limits::PLANS_PER_SERVICE;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -88,7 +88,7 @@ impl Rule<'_> {
         self.ejection(policy, path, findings);
         let ports = policy.get("portLevelSettings").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         for (index, port) in ports.iter().enumerate() {
-            if port.pointer("/port/number").and_then(Value::as_u64) != Some(u64::from(self.service.port)) {
+            if inside(port, "/port/number").and_then(Value::as_u64) != Some(u64::from(self.service.port)) {
                 continue;
             }
             let path = format!("{path}.portLevelSettings[{index}]");
@@ -98,7 +98,7 @@ impl Rule<'_> {
             }
             self.ejection(port, &path, findings);
         }
-        let priority = policy.pointer("/loadBalancer/localityLbSetting/failoverPriority").and_then(Value::as_array);
+        let priority = inside(policy, "/loadBalancer/localityLbSetting/failoverPriority").and_then(Value::as_array);
         let mut keys = HashSet::new();
         for (index, entry) in priority.into_iter().flatten().filter_map(Value::as_str).enumerate() {
             let key = entry.split('=').next().unwrap_or(entry);

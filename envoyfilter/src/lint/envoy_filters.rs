@@ -2,7 +2,7 @@
 
 use super::Findings;
 use super::codes::{MER008, MER014};
-use super::mesh::{Mesh, text};
+use super::mesh::{Mesh, inside, text};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -12,12 +12,12 @@ pub(super) fn check(mesh: &Mesh<'_>, findings: &mut Findings<'_>) {
     for resource in mesh.of("EnvoyFilter") {
         for (index, patch) in resource.list("/spec/configPatches").iter().enumerate() {
             let path = format!("spec.configPatches[{index}].patch.value");
-            let value = patch.pointer("/patch/value");
+            let value = inside(patch, "/patch/value");
             if let Some(found) = value.and_then(|value| find(value, &["cluster_header", "clusterHeader"], &path)) {
                 let message = "a header chooses the cluster a request goes to".to_owned();
                 findings.note(&MER014, (resource, &found), message, MER014.instead);
             }
-            let context = patch.pointer("/match/context").and_then(Value::as_str).unwrap_or("ANY");
+            let context = inside(patch, "/match/context").and_then(Value::as_str).unwrap_or("ANY");
             let names = ["early_header_mutation_extensions", "earlyHeaderMutationExtensions"];
             let early = value.and_then(|value| get(value, &names)).filter(|_| ["GATEWAY", "ANY"].contains(&context));
             if let Some(early) = early {

@@ -1,14 +1,19 @@
 //! Manifests: every Kubernetes resource below a folder, with its place.
+//!
+//! A thousand small files are mostly waiting for the kernel and for memory, so they are read by whoever has time: each thread takes the
+//! next file that nobody has, and what they found is put back into the order of the files.
 
 use super::facts::Facts;
+use super::mesh::inside;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::yaml::{Position, Tree};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use meridian_core::{Problem, Severity};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Every resource, and the text of every file.
 #[derive(Debug)]
@@ -32,55 +37,105 @@ pub(super) struct Resource {
     base: String,
 }
 
-impl Manifests {
-    /// Reads every YAML or JSON file below the folder; documents without a `kind` are somebody else's and left out.
-    pub(super) fn load(folder: &Path) -> Result<Self> {
+/// A folder of manifests that is being read, by as many threads as [`work`](Self::work) on it.
+pub(super) struct Reading<'a> {
+    folder: &'a Path,
+    paths: Vec<PathBuf>,
+    next: AtomicUsize,
+    read: Mutex<Vec<(usize, Result<File>)>>,
+}
+
+/// A file, and what stands in it.
+struct File {
+    name: String,
+    text: String,
+    resources: Vec<Resource>,
+}
+
+impl<'a> Reading<'a> {
+    /// Every YAML or JSON file below the folder.
+    pub(super) fn of(folder: &'a Path) -> Result<Self> {
         let mut paths = Vec::new();
         find(folder, &mut paths)?;
-        let mut manifests = Self { files: Vec::new(), resources: Vec::new() };
-        for path in paths {
-            let mut below = path.strip_prefix(folder).into_iter().flat_map(Path::iter);
-            let first = below.next().filter(|_| below.next().is_some()).and_then(|name| name.to_str()).map(Arc::from);
-            let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("{} cannot be read; check its permissions", path.display()))?;
-            let name = path.display().to_string();
-            let trees = Tree::parse_all(&text).map_err(|error| {
-                let (path, message) = (String::new(), error.message);
-                let suggestion = Some("plain manifests, rendered first if this is a template".to_owned());
-                let problem = Problem { path, message, suggestion, severity: Severity::Error };
-                Diagnostics::new(&name, &text, vec![Diagnostic::new(problem, Some(error.at))])
-            })?;
-            for tree in trees {
-                manifests.add(tree, first.as_ref());
-            }
+        Ok(Self { folder, paths, next: AtomicUsize::new(0), read: Mutex::new(Vec::new()) })
+    }
+
+    /// Reads files that nobody reads yet, until there are none.
+    pub(super) fn work(&self) {
+        let mut own = Vec::new();
+        loop {
+            let index = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(path) = self.paths.get(index) else { break };
+            own.push((index, self.file(index, path)));
+        }
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).append(&mut own);
+    }
+
+    fn file(&self, index: usize, path: &Path) -> Result<File> {
+        let mut below = path.strip_prefix(self.folder).into_iter().flat_map(Path::iter);
+        let first = below.next().filter(|_| below.next().is_some()).and_then(|name| name.to_str()).map(Arc::from);
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("{} cannot be read; check its permissions", path.display()))?;
+        let name = path.display().to_string();
+        let trees = Tree::parse_all(&text).map_err(|error| {
+            let (path, message) = (String::new(), error.message);
+            let suggestion = Some("plain manifests, rendered first if this is a template".to_owned());
+            let problem = Problem { path, message, suggestion, severity: Severity::Error };
+            Diagnostics::new(&name, &text, vec![Diagnostic::new(problem, Some(error.at))])
+        })?;
+        let mut resources = Vec::with_capacity(trees.len());
+        for tree in trees {
+            add(&mut resources, index, tree, first.as_ref());
+        }
+        Ok(File { name, text, resources })
+    }
+
+    /// What has been read, in the order of the files; documents without a `kind` are somebody else's and left out.
+    pub(super) fn finish(self) -> Result<Manifests> {
+        let mut read = self.read.into_inner().unwrap_or_else(PoisonError::into_inner);
+        read.sort_unstable_by_key(|(index, _)| *index);
+        if read.len() < self.paths.len() {
+            bail!("the manifests below {} could not all be read; try again", self.folder.display());
+        }
+        let mut manifests = Manifests { files: Vec::with_capacity(read.len()), resources: Vec::new() };
+        for (_, file) in read {
+            let File { name, text, resources } = file?;
             manifests.files.push((name, text));
+            manifests.resources.extend(resources);
         }
         Ok(manifests)
     }
+}
 
-    fn add(&mut self, mut tree: Tree, folder: Option<&Arc<str>>) {
-        let value = std::mem::take(&mut tree.value);
-        let tree = Arc::new(tree);
-        let is_list = value.get("kind").and_then(Value::as_str) == Some("List");
-        match value {
-            Value::Object(mut list) if is_list => {
-                let items = list.remove("items").unwrap_or_default();
-                let items = if let Value::Array(items) = items { items } else { Vec::new() };
-                for (index, item) in items.into_iter().enumerate() {
-                    self.add_one(item, &tree, format!("items[{index}]"), folder);
-                }
-            }
-            value => self.add_one(value, &tree, String::new(), folder),
+fn add(resources: &mut Vec<Resource>, file: usize, mut tree: Tree, folder: Option<&Arc<str>>) {
+    let value = std::mem::take(&mut tree.value);
+    let tree = Arc::new(tree);
+    let is_list = value.get("kind").and_then(Value::as_str) == Some("List");
+    let mut one = |value: Value, base: String| {
+        let metadata = value.get("metadata");
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        let Some(kind) = text(value.get("kind")) else { return };
+        let namespace = text(metadata.and_then(|of| of.get("namespace"))).unwrap_or_else(|| "default".to_owned());
+        let name = text(metadata.and_then(|of| of.get("name"))).unwrap_or_default();
+        let (folder, tree) = (folder.cloned(), Arc::clone(&tree));
+        resources.push(Resource { file, folder, kind, namespace, name, value, tree, base });
+    };
+    match value {
+        Value::Object(mut list) if is_list => {
+            let items = list.remove("items").unwrap_or_default();
+            let items = if let Value::Array(items) = items { items } else { Vec::new() };
+            items.into_iter().enumerate().for_each(|(index, item)| one(item, format!("items[{index}]")));
         }
+        value => one(value, String::new()),
     }
+}
 
-    fn add_one(&mut self, value: Value, tree: &Arc<Tree>, base: String, folder: Option<&Arc<str>>) {
-        let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-        let Some(kind) = text("/kind") else { return };
-        let namespace = text("/metadata/namespace").unwrap_or_else(|| "default".to_owned());
-        let name = text("/metadata/name").unwrap_or_default();
-        let (file, folder, tree) = (self.files.len(), folder.cloned(), Arc::clone(tree));
-        self.resources.push(Resource { file, folder, kind, namespace, name, value, tree, base });
+impl Manifests {
+    /// Reads every file below the folder.
+    pub(super) fn load(folder: &Path) -> Result<Self> {
+        let reading = Reading::of(folder)?;
+        reading.work();
+        reading.finish()
     }
 
     /// The clusters that have manifests of their own; one `None` where nobody has.
@@ -123,14 +178,14 @@ impl Resource {
         found.unwrap_or(Position { line: 1, column: 1 })
     }
 
-    /// A value inside, by JSON pointer.
-    pub(super) fn get(&self, pointer: &str) -> Option<&Value> {
-        self.value.pointer(pointer)
+    /// A value inside, e.g. by `/spec/host`.
+    pub(super) fn get(&self, path: &str) -> Option<&Value> {
+        inside(&self.value, path)
     }
 
     /// The items of a list inside.
-    pub(super) fn list(&self, pointer: &str) -> &[Value] {
-        self.get(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    pub(super) fn list(&self, path: &str) -> &[Value] {
+        self.get(path).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// A label's value.
@@ -141,17 +196,20 @@ impl Resource {
 
 fn find(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     let unreadable = || format!("{} cannot be read; give a folder of manifests", folder.display());
-    let mut entries: Vec<PathBuf> = Vec::new();
+    let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(unreadable)? {
-        entries.push(entry.with_context(unreadable)?.path());
+        let entry = entry.with_context(unreadable)?;
+        // The folder says what its entries are; only a link has to be followed.
+        let folder = entry.file_type().ok().filter(|kind| !kind.is_symlink()).map(|kind| kind.is_dir());
+        entries.push((entry.path(), folder));
     }
     entries.sort();
-    for path in entries {
+    for (path, is_folder) in entries {
         let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
         if hidden {
             continue;
         }
-        if path.is_dir() {
+        if is_folder.unwrap_or_else(|| path.is_dir()) {
             find(&path, found)?;
         } else if path.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known)) {
             found.push(path);

@@ -85,7 +85,12 @@ pub(super) fn full_name(host: &str, namespace: &str) -> String {
     if host.contains(['.', '*']) { host } else { format!("{host}.{namespace}.svc.cluster.local") }
 }
 
-/// A text inside a value, by JSON pointer.
-pub(super) fn text<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
-    value.pointer(pointer)?.as_str()
+/// A text inside a value, by its [`inside`] path.
+pub(super) fn text<'v>(value: &'v Value, path: &str) -> Option<&'v str> {
+    inside(value, path)?.as_str()
+}
+
+/// A value inside objects, e.g. by `/spec/host`. A JSON pointer would be the same and undo escapes in every step, where there are none.
+pub(super) fn inside<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+    path.split('/').skip(1).try_fold(value, |value, key| value.get(key))
 }

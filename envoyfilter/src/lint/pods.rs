@@ -4,7 +4,7 @@ use super::Findings;
 use super::codes::{MER009, MER010, MER011, MER012, MER016, MER018};
 use super::facts::{FENCE_PREFIX, PlanFacts};
 use super::manifests::Resource;
-use super::mesh::{Mesh, text};
+use super::mesh::{Mesh, inside, text};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
@@ -139,7 +139,7 @@ impl<'a> Pod<'a> {
 /// The one region that node affinity requires.
 fn required_region(spec: &Value) -> Option<&str> {
     let path = "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
-    let [term] = spec.pointer(path)?.as_array()?.as_slice() else { return None };
+    let [term] = inside(spec, path)?.as_array()?.as_slice() else { return None };
     let expressions = term.get("matchExpressions")?.as_array()?;
     let region = expressions
         .iter()

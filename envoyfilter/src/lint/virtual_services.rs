@@ -3,7 +3,7 @@
 use super::Findings;
 use super::codes::{MER001, MER006, MER007, MER013, MER017};
 use super::manifests::Resource;
-use super::mesh::{Mesh, full_name, text};
+use super::mesh::{Mesh, full_name, inside, text};
 use crate::limits::ROUTES_PER_HOST;
 use crate::render::ROUTE_HEADER;
 use serde_json::Value;
@@ -81,7 +81,7 @@ impl Table<'_> {
             let message = format!("this route goes to {target}, which no fence of the rules holds");
             findings.note(&MER017, (self.resource, path), message, MER017.instead);
         }
-        if route.pointer("/retries/retryRemoteLocalities").and_then(Value::as_bool) == Some(true) {
+        if inside(route, "/retries/retryRemoteLocalities").and_then(Value::as_bool) == Some(true) {
             let regions = fence.into_iter().collect::<Vec<_>>().join(", ");
             let message = format!("a retry may go to {target}, outside of {regions}");
             findings.note(&MER006, (self.resource, path), message, MER006.instead);
