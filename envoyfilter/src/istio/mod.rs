@@ -47,6 +47,7 @@ mod yaml;
 pub use files::Files;
 pub use filter::{Module, Source, Tag};
 pub use given::Sources;
+pub(crate) use subset::FENCE_PREFIX;
 
 use crate::policy_file::PolicyFile;
 use anyhow::{Result, bail};

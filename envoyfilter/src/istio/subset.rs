@@ -17,7 +17,7 @@ use meridian_core::{Plan, Policy};
 use serde_json::{Map, Value, json};
 
 /// What precedes a fence's name in its label.
-pub(super) const FENCE_PREFIX: &str = "fence.meridian/";
+pub(crate) const FENCE_PREFIX: &str = "fence.meridian/";
 const CLUSTER: &str = "topology.istio.io/cluster";
 const REGION: &str = "topology.kubernetes.io/region";
 

@@ -2,9 +2,10 @@
 
 use super::Findings;
 use super::codes::{MER001, MER002, MER003, MER004, MER005, MER013, MER015};
-use super::facts::{FENCE_PREFIX, PlanFacts, ServiceFacts, plan_part};
+use super::facts::{PlanFacts, ServiceFacts, plan_part};
 use super::manifests::Resource;
 use super::mesh::{Mesh, inside, text};
+use crate::istio::FENCE_PREFIX;
 use crate::limits::PLANS_PER_SERVICE;
 use serde_json::Value;
 use std::collections::HashSet;

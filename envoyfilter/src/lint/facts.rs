@@ -1,13 +1,11 @@
 //! What the checks need to know of the policy, worked out once.
 
+use crate::istio::FENCE_PREFIX;
 use crate::policy_file::PolicyFile;
 use crate::render::table;
 use meridian_core::{INTERNAL_HEADERS, Plan, Policy, Rule, ScopeId, VirtualHost};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-
-/// What precedes a fence's name in its label.
-pub(super) const FENCE_PREFIX: &str = "fence.meridian/";
 
 /// Names, plans and fences.
 pub(super) struct Facts {

@@ -2,9 +2,10 @@
 
 use super::Findings;
 use super::codes::{MER009, MER010, MER011, MER012, MER016, MER018};
-use super::facts::{FENCE_PREFIX, PlanFacts};
+use super::facts::PlanFacts;
 use super::manifests::Resource;
 use super::mesh::{Mesh, inside, text};
+use crate::istio::FENCE_PREFIX;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
