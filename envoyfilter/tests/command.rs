@@ -47,6 +47,22 @@ fn a_good_policy_is_called_one_with_exit_code_0() {
 }
 
 #[test]
+fn one_of_a_thing_is_not_several() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = folder.path().join("policy.yaml").display().to_string();
+    let policy = "{apiVersion: meridian/v1, role: gateway, regions: [{name: a, clusters: [a], displayName: A}], services: \
+                  [{name: s, hosts: [s.example.com], destination: {host: s.s.svc.cluster.local, port: 80}}]}";
+    std::fs::write(&path, policy).expect("the folder can be written to");
+    let output = meridian(&["validate", &path]);
+    assert!(
+        stdout(&output).ends_with("is a policy: 1 region, 1 service, 1 host.\n"),
+        "{}{}",
+        stdout(&output),
+        stderr(&output)
+    );
+}
+
+#[test]
 fn every_error_of_a_wrong_policy_is_shown_where_it_stands_with_exit_code_2() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let policy = changed(&folder, "fence: eu\n  timeout: 10s", "fence: ue\n  timeout: 10");

@@ -22,7 +22,9 @@ impl Arguments {
         let hosts = policy.virtual_hosts().len();
         match output {
             Output::Text => {
-                println!("{} is a policy: {regions} regions, {services} services, {hosts} hosts.", self.file.display());
+                let (regions, services, hosts) =
+                    (counted(regions, "region"), counted(services, "service"), counted(hosts, "host"));
+                println!("{} is a policy: {regions}, {services}, {hosts}.", self.file.display());
             }
             Output::Json => {
                 let summary = serde_json::json!({
@@ -34,4 +36,8 @@ impl Arguments {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
