@@ -14,7 +14,9 @@ mod envoy_filters;
 mod facts;
 mod manifests;
 mod mesh;
+mod paths;
 mod pods;
+mod rules;
 mod virtual_services;
 
 pub use codes::{CODES, Code, code};
@@ -24,6 +26,7 @@ use anyhow::Result;
 use facts::Facts;
 use manifests::{Manifests, Reading, Resource};
 use mesh::Mesh;
+use rules::Choices;
 use serde::Serialize;
 use std::path::Path;
 
@@ -101,12 +104,15 @@ pub fn lint_files(policy: &Path, folder: &Path) -> Result<Report> {
 
 fn report(policy: &PolicyFile, facts: &Facts, manifests: Manifests) -> Report {
     let mut findings = Findings { policy, manifests: &manifests, list: Vec::new() };
+    let choices = Choices::of(policy);
+    choices.check(&mut findings);
     for cluster in manifests.clusters(facts) {
         let mesh = Mesh::new(policy, facts, &manifests, cluster);
         destination_rules::check(&mesh, &mut findings);
         virtual_services::check(&mesh, &mut findings);
         envoy_filters::check(&mesh, &mut findings);
         pods::check(&mesh, &mut findings);
+        choices.check_paths(&mesh, &mut findings);
     }
     let mut list = findings.list;
     list.sort();

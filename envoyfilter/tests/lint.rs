@@ -175,7 +175,8 @@ fn a_table_over_its_limits_is_found() {
 
 #[test]
 fn every_code_has_a_test() {
-    let tested: BTreeSet<&str> = CASES.iter().map(|(code, ..)| *code).chain(["MER013"]).collect();
+    let tested: BTreeSet<&str> =
+        CASES.iter().map(|(code, ..)| *code).chain(["MER013", "MER019", "MER020", "MER021"]).collect();
     assert_eq!(tested, CODES.iter().map(|code| code.name).collect());
 }
 
@@ -201,6 +202,106 @@ fn a_header_that_a_rule_trusts_is_stripped_as_well() {
     assert!(found(&policy, &[("mesh.yaml", &mesh())]).contains(&("MER008", "typed_config:".to_owned())));
     let stripped = broken("- remove: x-region-route", "- remove: x-tenant\n              - remove: x-region-route");
     assert!(found(&policy, &[("mesh.yaml", &stripped)]).iter().all(|(code, _)| *code != "MER008"));
+}
+
+/// The example's policy with the first `from` replaced by `to`.
+fn policy_with(from: &str, to: &str) -> PolicyFile {
+    let text = std::fs::read_to_string(root().join("examples/static/policy.yaml")).expect("the example is there");
+    assert!(text.contains(from), "the example still holds `{from}`");
+    PolicyFile::parse_for_the_mesh("policy.yaml", &text.replacen(from, to, 1)).expect("a policy")
+}
+
+/// What is found of one code, by the beginning of its line.
+fn found_of(code: &str, policy: &PolicyFile, files: &[(&str, &str)]) -> Vec<String> {
+    found(policy, files).into_iter().filter(|(found, _)| *found == code).map(|(_, line)| line).collect()
+}
+
+#[test]
+fn a_rule_by_a_clients_header_above_a_fence_is_found_and_below_it_is_not() {
+    let found = |from: &str, to: &str| found_of("MER019", &policy_with(from, to), &[("mesh.yaml", &mesh())]);
+    let rule = |more: &str, header: &str| {
+        format!(
+            "- name: testers\n  match: {{services: [accounts]{more}, headers: [{{name: x-test, exact: 'on'{header}}}]}}\n"
+        )
+    };
+    let above = |rule: String| found("- name: eu-residents\n", &format!("{rule}- name: eu-residents\n"));
+    assert_eq!(above(rule("", "")), [rule("", "").lines().nth(1).expect("a line").trim()]);
+    assert_eq!(above(rule("", ", trusted: true")), [""; 0], "a client cannot choose what the mesh sets");
+    assert_eq!(above(rule("", "").replace("accounts", "productpage")), [""; 0], "another service");
+    assert_eq!(found("- name: everyone\n", &format!("{}- name: everyone\n", rule("", ""))), [""; 0], "below the fence");
+    let get = "match: {services: [accounts], methods: [GET]}";
+    let post = format!("{}- name: eu-residents\n  {get}", rule(", methods: [POST]", ""));
+    assert_eq!(found("- name: eu-residents\n  match: {services: [accounts]}", &post), [""; 0], "other methods");
+}
+
+/// The example with a fence for a part of a host.
+fn fenced_by_path() -> PolicyFile {
+    policy_with("match: {services: [accounts]}", "match: {services: [accounts], pathPrefix: /eu/}")
+}
+
+fn operator(normalization: &str) -> String {
+    let setting = format!("spec: {{meshConfig: {{pathNormalization: {{normalization: {normalization}}}}}}}");
+    format!("apiVersion: install.istio.io/v1alpha1\nkind: IstioOperator\nmetadata: {{name: mesh}}\n{setting}\n")
+}
+
+#[test]
+fn a_fence_that_another_spelling_of_a_path_leaves_is_found_unless_the_mesh_spells_paths_one_way() {
+    let policy = fenced_by_path();
+    let found = |settings: &str| found_of("MER020", &policy, &[("mesh.yaml", &mesh()), ("settings.yaml", settings)]);
+    let line = "match: {services: [accounts], pathPrefix: /eu/}";
+    assert_eq!(found(""), [line], "nothing says how paths are spelt");
+    for weaker in ["NONE", "BASE", "DEFAULT", "MERGE_SLASHES"] {
+        assert_eq!(found(&operator(weaker)), [line], "{weaker}");
+    }
+    assert_eq!(found(&operator("DECODE_AND_MERGE_SLASHES")), [""; 0]);
+    assert_eq!(found_of("MER020", &self::policy(), &[("mesh.yaml", &mesh())]), [""; 0], "a fence by host");
+}
+
+#[test]
+fn an_open_path_above_a_fence_is_a_way_out_of_it_as_well() {
+    let open = "- name: public\n  match: {services: [accounts], pathPrefix: /public/}\n- name: eu-residents\n";
+    let policy = policy_with("- name: eu-residents\n", open);
+    let line = "match: {services: [accounts], pathPrefix: /public/}";
+    assert_eq!(found_of("MER020", &policy, &[("mesh.yaml", &mesh())]), [line]);
+}
+
+#[test]
+fn a_mesh_that_does_not_normalize_paths_is_found_wherever_its_settings_stand() {
+    let policy = fenced_by_path();
+    let found = |policy: &PolicyFile, settings: &str| {
+        found_of("MER021", policy, &[("mesh.yaml", &mesh()), ("settings.yaml", settings)])
+    };
+    let config_map = |name: &str, text: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: istio-system}}\ndata:\n  mesh: |\n    {text}\n"
+        )
+    };
+    let base = "spec: {meshConfig: {pathNormalization: {normalization: BASE}}}";
+    assert_eq!(found(&policy, &operator("BASE")), [base]);
+    assert_eq!(found(&policy, "meshConfig:\n  accessLogFile: /dev/stdout\n"), ["accessLogFile: /dev/stdout"]);
+    let absent = "accessLogFile: /dev/stdout";
+    assert_eq!(found(&policy, &config_map("istio", absent)), ["accessLogFile: /dev/stdout"]);
+    assert_eq!(found(&policy, &config_map("istio-1-30", absent)), ["accessLogFile: /dev/stdout"]);
+    assert_eq!(found(&policy, &config_map("other", absent)), [""; 0], "not istiod's");
+    let merges = "pathNormalization: {normalization: MERGE_SLASHES}";
+    assert_eq!(found(&policy, &config_map("istio", merges)), [""; 0]);
+    assert_eq!(found(&policy, &operator("DECODE_AND_MERGE_SLASHES")), [""; 0]);
+    assert_eq!(found(&self::policy(), &operator("NONE")), [""; 0], "no fence depends on a path");
+}
+
+#[test]
+fn an_envoy_filter_that_normalizes_paths_is_as_good_as_the_meshs_setting() {
+    let policy = fenced_by_path();
+    let with = |setting: &str| {
+        broken(
+            "          early_header_mutation_extensions:\n",
+            &format!("{setting}          early_header_mutation_extensions:\n"),
+        )
+    };
+    let merges = "          merge_slashes: true\n";
+    let unescapes = format!("{merges}          path_with_escaped_slashes_action: UNESCAPE_AND_FORWARD\n");
+    assert_eq!(found_of("MER020", &policy, &[("mesh.yaml", &with(&unescapes))]), [""; 0]);
+    assert_eq!(found_of("MER020", &policy, &[("mesh.yaml", &with(merges))]).len(), 1, "`%2f` is still no slash");
 }
 
 fn run(arguments: &[&str]) -> Output {
@@ -299,7 +400,9 @@ fn what_is_rendered_for_the_examples_is_clean() {
     for entry in std::fs::read_dir(root().join("examples")).expect("the examples are there") {
         let example = entry.expect("an entry").path();
         let policy = PolicyFile::load_for_the_mesh(&example.join("policy.yaml")).expect("an example is a policy");
-        assert_eq!(codes(&policy, rendered(&example).path()), BTreeSet::new(), "{}", example.display());
+        // A fence by path hangs on a setting of the mesh, which is not ours to write.
+        let by_path = example.ends_with("table-plans").then_some("MER020");
+        assert_eq!(codes(&policy, rendered(&example).path()), BTreeSet::from_iter(by_path), "{}", example.display());
         checked += 1;
     }
     assert!(checked > 0);

@@ -94,6 +94,18 @@ MER017 ERROR "a route leads out of the fence"
 MER018 WARNING "a label of a fence that does not exist"
     "No plan asks for it: the pod is in no fence by it, which may be a slip of the pen."
     "The name of a fence of the policy, with the value \"true\"."
+MER019 ERROR "a client's header steps around a fence"
+    "The first rule that matches decides. This one matches by a header that a client may send, has no fence, and stands above a rule that \
+     has one: whoever sends the header is no longer in the fence."
+    "Rules with a fence first, or `trusted: true` for a header that the mesh sets and the edge strips."
+MER020 WARNING "a fence that another spelling of a path leaves"
+    "A fence by pathPrefix holds for paths that begin with it as they are matched. `//eu` or `/x%2f..%2feu` does not, gets another rule \
+     that has no fence, and may be the same page to the application."
+    "Fence by host; or pathNormalization: {normalization: DECODE_AND_MERGE_SLASHES} in the mesh's configuration, among the manifests."
+MER021 ERROR "the mesh does not normalize paths, and a fence depends on them"
+    "Istio's default is BASE, which resolves dots and leaves `//` and `%2f`. Routes are matched on what is left, so a client chooses by \
+     its spelling whether a fenced rule is found."
+    "pathNormalization: {normalization: DECODE_AND_MERGE_SLASHES}"
 }
 
 /// The code with this name, in any case.

@@ -51,7 +51,7 @@ fn removed(value: &Value, found: &mut BTreeSet<String>) {
 }
 
 /// The value of one of these keys, wherever it stands.
-fn get<'v>(value: &'v Value, keys: &[&str]) -> Option<&'v Value> {
+pub(super) fn get<'v>(value: &'v Value, keys: &[&str]) -> Option<&'v Value> {
     match value {
         Value::Array(items) => items.iter().find_map(|item| get(item, keys)),
         Value::Object(map) => {

@@ -114,7 +114,9 @@ fn add(resources: &mut Vec<Resource>, file: usize, mut tree: Tree, folder: Optio
     let mut one = |value: Value, base: String| {
         let metadata = value.get("metadata");
         let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-        let Some(kind) = text(value.get("kind")) else { return };
+        // Settings of the mesh stand in files of their own as well, which are no resources.
+        let settings = || value.get("meshConfig").map(|_| "MeshConfig".to_owned());
+        let Some(kind) = text(value.get("kind")).or_else(settings) else { return };
         let namespace = text(metadata.and_then(|of| of.get("namespace"))).unwrap_or_else(|| "default".to_owned());
         let name = text(metadata.and_then(|of| of.get("name"))).unwrap_or_default();
         let (folder, tree) = (folder.cloned(), Arc::clone(&tree));
@@ -166,6 +168,7 @@ impl Resource {
     pub(super) fn title(&self) -> String {
         let Self { kind, namespace, name, .. } = self;
         match kind.as_str() {
+            "MeshConfig" => "the mesh's configuration".to_owned(),
             "Node" | "Namespace" => format!("{kind} {name}"),
             _ => format!("{kind} {namespace}/{name}"),
         }
