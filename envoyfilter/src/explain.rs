@@ -1,8 +1,10 @@
 //! What would happen to a request, and why: the filter's own code, asked from the command line.
 //!
 //! Nothing is decided here. The request goes through the very function that runs in Envoy, and what it says is put into words. Only a
-//! rule's `distribute` needs more: its decision hangs on a random number, so every number is tried and the answer is the shares.
+//! rule's `distribute` needs more: its decision hangs on a random number, so every number is tried. The answer is what they have in common,
+//! and the shares of what they have not; where one story has to be told, it is that of the most requests.
 
+use crate::render::fences_a_path;
 use crate::request_line::RequestLine;
 use meridian_core::decide::{Decision, Reason, Verdict, candidates, decide};
 use meridian_core::health::{Availability, CellKey, Health};
@@ -32,6 +34,15 @@ pub struct Explanation {
     /// Shares in percent by region, where it is one of several by weight.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub split: BTreeMap<String, u8>,
+    /// Shares in percent by reason, where the same request may be decided for several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub reasons: BTreeMap<&'static str, u8>,
+    /// The share in percent that is refused, where the others are served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<u8>,
+    /// Whether the native table shares such requests out by weight.
+    #[serde(skip)]
+    pub weighted: bool,
     /// The status of a refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -61,7 +72,8 @@ impl Explanation {
 /// Explains a request with these regions ejected. `None`: the policy says nothing about its host.
 #[must_use]
 pub fn explain(policy: &Policy, request: &RequestLine, ejected: &[RegionId], now: Timestamp) -> Option<Explanation> {
-    let facts = RequestFacts::new(&request.headers);
+    let headers = request.matched(fences_a_path(policy));
+    let facts = RequestFacts::new(&headers);
     let host = policy.virtual_host(facts.authority())?;
     let mut health = Health::default();
     for region in ejected {
@@ -71,8 +83,9 @@ pub fn explain(policy: &Policy, request: &RequestLine, ejected: &[RegionId], now
     let first = decide(policy, &health, &facts, now, 0)?;
     let splits = policy.rule(first.rule).is_some_and(|rule| rule.split().is_some());
     let numbers = if splits { 0..100 } else { 0..1 };
-    let decisions = numbers.filter_map(|random| decide(policy, &health, &facts, now, random)).collect();
-    Some(Case { policy, health: &health, now, first, decisions }.describe())
+    let decisions: Vec<_> = numbers.filter_map(|random| decide(policy, &health, &facts, now, random)).collect();
+    let most = most_common(&decisions).unwrap_or(first);
+    Some(Case { policy, health: &health, now, most, decisions }.describe())
 }
 
 /// One request with every decision that could be made for it.
@@ -80,42 +93,50 @@ struct Case<'a> {
     policy: &'a Policy,
     health: &'a Health,
     now: Timestamp,
-    first: Decision,
+    /// The one that most such requests get.
+    most: Decision,
     decisions: Vec<Decision>,
+}
+
+/// The decision that most numbers lead to; of several, the first.
+fn most_common(decisions: &[Decision]) -> Option<Decision> {
+    let times = |one: &Decision| decisions.iter().filter(|other| *other == one).count();
+    decisions.iter().rev().max_by_key(|decision| times(decision)).copied()
 }
 
 impl Case<'_> {
     fn describe(&self) -> Explanation {
-        let (policy, first) = (self.policy, &self.first);
+        let (policy, most) = (self.policy, &self.most);
         let name = |region| policy.region_name(region).to_owned();
         let plan_name = |plan| policy.plan_name(plan).map(str::to_owned);
-        let split = self.split();
+        let (split, refused) = self.split();
         let one = split.is_empty();
-        let (plan, status) = match first.verdict {
-            Verdict::Route { plan, .. } if one => (plan_name(plan), None),
+        let (plan, status) = match most.verdict {
+            Verdict::Route { plan, .. } if self.is_one_plan() => (plan_name(plan), None),
             Verdict::Route { .. } | Verdict::Split { .. } => (None, None),
             Verdict::Refuse { status, .. } => (None, Some(status).filter(|_| one)),
         };
-        // With weights, the reason of those that went where the weights said.
-        let by_weight = self.decisions.iter().find(|decision| !one && decision.chosen() == Some(decision.want));
         // A wish that is refused as such considered nobody.
-        let considered = status.is_none() || first.reason() == Reason::Exhausted;
+        let considered = status.is_none() || most.reason() == Reason::Exhausted;
         let skipped = self
             .ordered()
             .into_iter()
             .take_while(|(_, availability)| considered && *availability != Availability::Usable);
         Explanation {
-            asked: match first.asked {
+            asked: match most.asked {
                 Asked::Nothing => None,
                 Asked::Region(region) => Some(name(region)),
                 Asked::Unknown => Some("unknown".to_owned()),
             },
-            want: name(first.want),
-            chosen: first.chosen().filter(|_| one).map(name),
+            want: name(most.want),
+            chosen: most.chosen().filter(|_| one).map(name),
             plan,
-            native: first.native.and_then(plan_name),
-            reason: by_weight.unwrap_or(first).reason().as_str(),
-            rule: policy.rule(first.rule).map(|rule| rule.name.clone()).unwrap_or_default(),
+            native: most.native.and_then(plan_name),
+            reason: most.reason().as_str(),
+            reasons: self.reasons(),
+            refused,
+            weighted: self.decisions.len() > 1,
+            rule: policy.rule(most.rule).map(|rule| rule.name.clone()).unwrap_or_default(),
             status,
             skipped: skipped
                 .map(|(region, availability)| Candidate { region: name(region), why: unusable(availability) })
@@ -125,32 +146,50 @@ impl Case<'_> {
         }
     }
 
-    /// Shares by region, if more than one could be chosen.
-    fn split(&self) -> BTreeMap<String, u8> {
+    /// Shares by region and the share that is refused, if more than one thing may happen.
+    fn split(&self) -> (BTreeMap<String, u8>, Option<u8>) {
         let name = |region: RegionId| self.policy.region_name(region).to_owned();
-        let mut shares = BTreeMap::new();
+        let (mut shares, mut refused) = (BTreeMap::new(), 0);
         for decision in &self.decisions {
-            if let Verdict::Split { .. } = decision.verdict {
-                let split = self.policy.rule(decision.rule).and_then(|rule| rule.split());
-                let shares = split.into_iter().flat_map(|split| split.shares());
-                return shares.map(|(region, percent)| (name(*region), *percent)).collect();
-            }
-            if let Some(region) = decision.chosen() {
-                *shares.entry(name(region)).or_insert(0) += 1;
+            match decision.verdict {
+                Verdict::Split { .. } => {
+                    let split = self.policy.rule(decision.rule).and_then(|rule| rule.split());
+                    let shares = split.into_iter().flat_map(|split| split.shares());
+                    return (shares.map(|(region, percent)| (name(*region), *percent)).collect(), None);
+                }
+                Verdict::Route { plan, .. } => *shares.entry(name(plan.first)).or_insert(0) += 1,
+                Verdict::Refuse { .. } => refused += 1,
             }
         }
-        if shares.len() > 1 { shares } else { BTreeMap::new() }
+        let refused = Some(refused).filter(|refused| *refused > 0 && !shares.is_empty());
+        if shares.len() > 1 || refused.is_some() { (shares, refused) } else { (BTreeMap::new(), None) }
+    }
+
+    fn is_one_plan(&self) -> bool {
+        self.decisions.iter().all(|decision| match (decision.verdict, self.most.verdict) {
+            (Verdict::Route { plan, .. }, Verdict::Route { plan: most, .. }) => plan == most,
+            _ => false,
+        })
+    }
+
+    /// Shares by reason, if there is more than one.
+    fn reasons(&self) -> BTreeMap<&'static str, u8> {
+        let mut reasons = BTreeMap::new();
+        for decision in &self.decisions {
+            *reasons.entry(decision.reason().as_str()).or_insert(0) += 1;
+        }
+        if reasons.len() > 1 { reasons } else { BTreeMap::new() }
     }
 
     /// The regions the request may be served in, in order.
     fn ordered(&self) -> Vec<(RegionId, Availability)> {
-        let order = candidates(self.policy, self.health, &self.first, self.now);
+        let order = candidates(self.policy, self.health, &self.most, self.now);
         order.map(|candidate| (candidate.region, candidate.availability)).collect()
     }
 
     fn candidates(&self, split: &BTreeMap<String, u8>) -> Vec<Candidate> {
         let policy = self.policy;
-        let chosen = self.first.chosen().filter(|_| split.is_empty());
+        let chosen = self.most.chosen().filter(|_| split.is_empty());
         let mut listed = vec![false; policy.regions().len()];
         let mut found = Vec::with_capacity(listed.len());
         for (region, availability) in self.ordered() {
@@ -185,7 +224,7 @@ impl Case<'_> {
     }
 
     fn why_outside(&self) -> String {
-        let fenced = self.policy.rule(self.first.rule).is_some_and(|rule| rule.fenced);
+        let fenced = self.policy.rule(self.most.rule).is_some_and(|rule| rule.fenced);
         if fenced { "outside the fence of the rule".to_owned() } else { "not in the failover of the rule".to_owned() }
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// A request's header lines, pseudo-headers included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestLine {
-    /// Lower-case names with their values, in order.
+    /// Lower-case names with their values, in order and as they are sent.
     pub headers: Vec<(String, String)>,
 }
 
@@ -25,14 +25,13 @@ impl FromStr for RequestLine {
             Some(at) => rest.split_at(at),
             None => (rest, "/"),
         };
-        let path = normalized(path);
         if authority.is_empty() {
             bail!("`{url}` names no host; write e.g. 'GET https://bookinfo.example.com/'");
         }
         let mut headers = vec![
             (":method".to_owned(), method.to_owned()),
             (":authority".to_owned(), authority.to_owned()),
-            (":path".to_owned(), path),
+            (":path".to_owned(), path.to_owned()),
         ];
         while let Some(name) = words.next() {
             let Some(name) = name.strip_suffix(':').filter(|name| !name.is_empty()) else {
@@ -48,22 +47,61 @@ impl FromStr for RequestLine {
     }
 }
 
-/// The path as Envoy matches it: `.` and `..` resolved (RFC 3986 §5.2.4), slashes merged, the query left alone.
-fn normalized(path: &str) -> String {
+impl RequestLine {
+    /// The header lines as Envoy matches them: with its spelling of the path, in which an escaped slash is one if the routes ask for it.
+    #[must_use]
+    pub fn matched(&self, unescape_slashes: bool) -> Vec<(String, String)> {
+        let line = |(name, value): &(String, String)| {
+            let value = if name == ":path" { normalized(value, unescape_slashes) } else { value.clone() };
+            (name.clone(), value)
+        };
+        self.headers.iter().map(line).collect()
+    }
+}
+
+/// The path as Envoy matches it, in Envoy's order: escaped slashes if they are to be unescaped, then what needs no escape unescaped and
+/// backslashes turned, then `.` and `..` resolved (RFC 3986 §5.2.4), then slashes merged. The query is left alone.
+fn normalized(path: &str, unescape_slashes: bool) -> String {
     let (path, query) = match path.find(['?', '#']) {
         Some(at) => path.split_at(at),
         None => (path, ""),
     };
+    let path = unescaped(path, unescape_slashes).replace('\\', "/");
     let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/').filter(|part| !part.is_empty()) {
+    for part in path.split('/').skip(1) {
         match part {
             "." => {}
             ".." => drop(parts.pop()),
             part => parts.push(part),
         }
     }
-    let folder = !parts.is_empty() && ["/", "/.", "/.."].iter().any(|end| path.ends_with(end));
-    format!("/{}{}{query}", parts.join("/"), if folder { "/" } else { "" })
+    let folder = ["/", "/.", "/.."].iter().any(|end| path.ends_with(end));
+    let merged: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    format!("/{}{}{query}", merged.join("/"), if folder && !merged.is_empty() { "/" } else { "" })
+}
+
+/// Letters, digits and `-._~` out of their escapes, and slashes of both kinds where asked for. Once: what comes out is not read again.
+fn unescaped(path: &str, slashes: bool) -> String {
+    let mut pieces = path.split('%');
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let code = piece.get(..2).filter(|code| code.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let byte = code.and_then(|code| u8::from_str_radix(code, 16).ok()).map(char::from);
+        let plain = |char: &char| {
+            char.is_ascii_alphanumeric() || "-._~".contains(*char) || (slashes && ['/', '\\'].contains(char))
+        };
+        match (byte.filter(plain), piece.get(2..)) {
+            (Some(char), Some(rest)) => {
+                text.push(char);
+                text.push_str(rest);
+            }
+            _ => {
+                text.push('%');
+                text.push_str(piece);
+            }
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -91,12 +129,23 @@ mod tests {
 
     #[test]
     fn the_path_is_the_one_envoy_matches() {
-        let path = |text: &str| headers(&format!("GET https://a{text}"))[2].1.clone();
+        let path = |text: &str| normalized(text, false);
         assert_eq!(path("//api///x"), "/api/x");
         assert_eq!(path("/x/../api/./y/"), "/api/y/");
+        assert_eq!(path("/x//../api"), "/x/api", "dots come before slashes");
         assert_eq!(path("/../.."), "/");
         assert_eq!(path("/a/..?x=/../"), "/?x=/../");
-        assert_eq!(path(""), "/");
+        assert_eq!(path("/%61pi/%2e%2E/\\x"), "/x", "what needs no escape has none");
+        assert_eq!(headers("GET https://a")[2].1, "/");
+    }
+
+    #[test]
+    fn an_escaped_slash_is_a_slash_only_where_the_routes_say_so() {
+        assert_eq!(normalized("/x%2f..%2Feu%5cy", false), "/x%2f..%2Feu%5cy");
+        assert_eq!(normalized("/x%2f..%2Feu%5cy", true), "/eu/y");
+        assert_eq!(normalized("/%252feu?z=%2f", true), "/%252feu?z=%2f", "once, and not in the query");
+        assert_eq!(normalized("/%2", true), "/%2");
+        assert_eq!(normalized("/%zz%é", true), "/%zz%é");
     }
 
     #[test]

@@ -149,6 +149,75 @@ fn explain_shares_out_by_weight_what_asks_for_no_region_and_leaves_out_what_is_e
 }
 
 #[test]
+fn explain_tells_a_share_that_fails_over_from_one_that_was_meant_where_both_end_in_one_region() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let weights = "fence: eu\n  distribute: {eu-west-1: 70, eu-central-1: 30}";
+    let policy = changed(&folder, "fence: eu", weights);
+    let arguments = ["explain", &policy, "--request", "GET https://accounts.example.com/", "--ejected", "eu-west-1"];
+    let answer: Value =
+        serde_json::from_str(&stdout(&meridian(&[&arguments[..], &["--output", "json"]].concat()))).expect("JSON");
+    let seen = (&answer["chosen"], &answer["plan"], &answer["reason"], &answer["reasons"]);
+    let (chosen, plan) = (Value::from("eu-central-1"), Value::from("prefer-eu-central-1-in-eu"));
+    let reasons = serde_json::json!({"failover": 70, "weighted": 30});
+    assert_eq!(seen, (&chosen, &plan, &"failover".into(), &reasons));
+    let said = stdout(&meridian(&arguments));
+    assert!(said.contains("reason  failover for 70 %, weighted for 30 %, by the rule eu-residents\n"), "{said}");
+    assert!(said.contains("native  shares out by weight; the filter writes the plan\n"), "{said}");
+    let most_is_meant = policy_with_shares(&folder, "{eu-west-1: 30, eu-central-1: 70}");
+    let output = meridian(&[
+        "explain",
+        &most_is_meant,
+        "--output",
+        "json",
+        arguments[2],
+        arguments[3],
+        "--ejected",
+        "eu-west-1",
+    ]);
+    let answer: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    assert_eq!(
+        (&answer["want"], &answer["reason"]),
+        (&"eu-central-1".into(), &"weighted".into()),
+        "not the reason of the number 0"
+    );
+}
+
+fn policy_with_shares(folder: &tempfile::TempDir, shares: &str) -> String {
+    changed(folder, "fence: eu", &format!("fence: eu\n  distribute: {shares}"))
+}
+
+#[test]
+fn explain_tells_the_share_that_is_refused_where_the_others_are_served() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let shares = "fence: eu\n  failover: [{from: eu-west-1, to: []}]\n  distribute: {eu-west-1: 70, eu-central-1: 30}";
+    let policy = changed(&folder, "fence: eu", shares);
+    let output =
+        meridian(&["explain", &policy, "--request", "GET https://accounts.example.com/", "--ejected", "eu-west-1"]);
+    assert_eq!(output.status.code(), Some(0), "not all of them are refused");
+    assert!(stdout(&output).contains("chosen  by weight: eu-central-1 30 %; refused 70 %\n"), "{}", stdout(&output));
+}
+
+#[test]
+fn explain_reads_an_escaped_slash_as_the_rendered_routes_do() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let rule = |policy: &str, path: &str| {
+        let request = format!("GET https://accounts.example.com{path}");
+        let output = meridian(&["explain", policy, "--output", "json", "--request", &request]);
+        serde_json::from_str::<Value>(&stdout(&output)).expect("JSON")["rule"].clone()
+    };
+    let by_path = changed(&folder, "{services: [accounts]}", "{services: [accounts], pathPrefix: /eu/}");
+    for path in ["/eu/x", "/eu%2fx", "//eu/x", "/y/..%2Feu/x", "/%65u/x"] {
+        assert_eq!(rule(&by_path, path), "eu-residents", "{path}");
+    }
+    for path in ["/x", "/eu%2f..%2fx", "/eu%252fx"] {
+        assert_eq!(rule(&by_path, path), "everyone", "{path}");
+    }
+    let no_fence = "match: {services: [accounts], pathPrefix: /eu/}\n";
+    let unfenced = changed(&folder, "match: {services: [accounts]}\n  fence: eu\n", no_fence);
+    assert_eq!(rule(&unfenced, "/eu%2fx"), "everyone", "no fence depends on it, so the application reads it");
+}
+
+#[test]
 fn explain_takes_the_time_it_is_told_and_says_how_to_write_one() {
     let request = "GET https://accounts.example.com/";
     assert_eq!(explain(request, &["--at", "2026-11-20T10:00:00Z"]).status.code(), Some(0));

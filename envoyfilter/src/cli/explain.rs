@@ -60,14 +60,20 @@ fn text(explanation: &Explanation, palette: &Palette) -> String {
     // Writing to a string cannot fail.
     let _ = match (&explanation.chosen, &explanation.plan, explanation.status) {
         (Some(chosen), Some(plan), _) => writeln!(text, "{good}{chosen}{good:#}, by the plan {plan}"),
+        (Some(chosen), None, _) => writeln!(text, "{good}{chosen}{good:#}, by different plans"),
         (_, _, Some(status)) => writeln!(text, "{bad}none{bad:#}: refused with {status}"),
         _ => {
             let shares: Vec<_> =
                 explanation.split.iter().map(|(region, percent)| format!("{region} {percent} %")).collect();
-            writeln!(text, "by weight: {good}{}{good:#}", shares.join(", "))
+            let refused = explanation.refused.map(|percent| format!("; {bad}refused {percent} %{bad:#}"));
+            writeln!(text, "by weight: {good}{}{good:#}{}", shares.join(", "), refused.unwrap_or_default())
         }
     };
-    let _ = writeln!(text, "reason  {strong}{}{strong:#}, by the rule {}", explanation.reason, explanation.rule);
+    let mut reasons: Vec<_> = explanation.reasons.iter().collect();
+    reasons.sort_by_key(|(_, percent)| std::cmp::Reverse(**percent));
+    let reasons: Vec<_> = reasons.iter().map(|(reason, percent)| format!("{reason} for {percent} %")).collect();
+    let reason = if reasons.is_empty() { explanation.reason.to_owned() } else { reasons.join(", ") };
+    let _ = writeln!(text, "reason  {strong}{reason}{strong:#}, by the rule {}", explanation.rule);
     let _ = writeln!(text, "native  {}", native(explanation));
     for (index, Candidate { region, why }) in explanation.candidates.iter().take(SHOWN).enumerate() {
         let _ = writeln!(text, "{} {region}: {why}", if index == 0 { "regions" } else { "       " });
@@ -91,6 +97,6 @@ fn native(explanation: &Explanation) -> String {
     } else {
         "; the filter writes the plan"
     };
-    let unsure = if explanation.split.is_empty() { "depends on Envoy's version" } else { "shares out by weight" };
+    let unsure = if explanation.weighted { "shares out by weight" } else { "depends on Envoy's version" };
     format!("{}{note}", native.unwrap_or(unsure))
 }

@@ -104,7 +104,7 @@ pub fn plugin(module: &str, document: &Value) -> WasmPlugin {
 
 /// Whether a fence depends on the path, so that another spelling of the path must not be another path. Elsewhere an escaped slash is the
 /// application's business.
-fn fences_a_path(policy: &Policy) -> bool {
+pub(crate) fn fences_a_path(policy: &Policy) -> bool {
     let by_path = |rule: &Rule| !["", "/"].contains(&rule.matches.path_prefix.as_str());
     policy.rules().iter().any(|rule| rule.fenced) && policy.rules().iter().any(by_path)
 }
