@@ -23,6 +23,7 @@ test: ## all that must hold before a change is merged: lint, module, tests, test
 	$(STEP) "lint" $(MAKE) lint
 	$(STEP) "the module" $(MAKE) module
 	$(STEP) "Istio's own code" $(SETUP)/istio-tests.sh
+	$(STEP) "Kubernetes' own API server" $(SETUP)/apiserver.sh optional
 	$(STEP) "tests" $(SETUP)/tests.sh
 	$(STEP) "the core's tests in WebAssembly" $(SETUP)/wasm-tests.sh
 

@@ -5,6 +5,7 @@
 //! pods have their own, sends a steady stream of requests and counts, at the applications themselves, who served what.
 //! [`mesh`] is the topology, [`load`] the traffic, [`timeline`] what a run leaves behind; everything else serves these.
 
+pub mod apiserver;
 pub mod bookinfo;
 pub mod client;
 pub mod clock;
