@@ -28,8 +28,9 @@ pub(super) struct Arguments {
     /// Replace fields that somebody else has set; what was there is kept for a rollback.
     #[arg(long)]
     take_over: bool,
-    /// The labels of the east-west gateways, which must know every subset before a route may name it; empty if there are none.
-    #[arg(long, value_name = "LABELS", default_value = "istio=eastwestgateway")]
+    /// The east-west gateways, which must know every subset before a route may name it; empty if there are none. Labels alone are looked
+    /// for in the whole cluster, which needs the permission to.
+    #[arg(long, value_name = "[NAMESPACE/]LABELS", default_value = "istio-system/istio=eastwestgateway")]
     gateways: String,
     /// On the way back, the time that the proxies get to forget the routes, in seconds; istiod may wait 10 to tell them.
     #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]

@@ -80,7 +80,7 @@ fn wait_for_subsets(run: &mut Run<'_>) -> Result<(), Stop> {
     if run.order.gateways.is_empty() {
         names.clear();
     }
-    let selector = Selector { namespace: None, labels: run.order.gateways.clone() };
+    let selector = Selector::read(&run.order.gateways);
     if run.order.dry_run {
         for Member { cluster, documents } in &run.members {
             let documents = documents.of(Stage::Subsets);

@@ -63,7 +63,7 @@ pub struct Order {
     pub take_over: bool,
     /// The longest wait for each thing that is waited for.
     pub timeout: Duration,
-    /// The labels of the east-west gateways; empty where there are none to ask.
+    /// The east-west gateways, as `namespace/labels`, or as labels alone in any namespace; empty where there are none to ask.
     pub gateways: String,
     /// How long the mesh may take to follow a change that nobody confirms.
     pub settle: Duration,

@@ -6,8 +6,8 @@ use super::kubectl::{Kubectl, Said};
 use super::stage::Stage;
 use serde_json::Value;
 
-/// Where an `EnvoyFilter` selects pods of every namespace.
-const ROOT_NAMESPACE: &str = "istio-system";
+/// The container of a proxy.
+const PROXY: &str = "istio-proxy";
 
 /// A pod with a proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,14 +21,14 @@ pub(super) struct Pod {
 pub(super) struct Selector {
     /// Only there; everywhere otherwise.
     pub(super) namespace: Option<String>,
-    /// `name=value,name=value`.
+    /// `name=value,name=value`; empty for every pod with a proxy.
     pub(super) labels: String,
 }
 
 impl Pod {
     /// Runs a program beside its proxy.
     pub(super) fn exec(&self, cluster: &Kubectl, program: &[&str]) -> Result<Said, Stop> {
-        let at = ["exec", "-n", &self.namespace, &self.name, "-c", "istio-proxy", "--"];
+        let at = ["exec", "-n", &self.namespace, &self.name, "-c", PROXY, "--"];
         cluster.run(&[&at, program].concat(), None)
     }
 
@@ -44,7 +44,15 @@ impl Pod {
 }
 
 impl Selector {
-    /// The pods that run.
+    /// Reads `namespace/labels` or labels alone. The value of a label has no slash, but its name may have one, before a `=`.
+    pub(super) fn read(text: &str) -> Self {
+        match text.split_once('/').filter(|(namespace, _)| !namespace.contains('.') && !namespace.contains('=')) {
+            Some((namespace, labels)) => Self { namespace: Some(namespace.to_owned()), labels: labels.to_owned() },
+            None => Self { namespace: None, labels: text.to_owned() },
+        }
+    }
+
+    /// The pods that run and have a proxy.
     pub(super) fn pods(&self, cluster: &Kubectl) -> Result<Vec<Pod>, Stop> {
         let namespace = self.namespace.as_deref().map_or(vec!["--all-namespaces"], |namespace| vec!["-n", namespace]);
         let running = ["-l", &self.labels, "--field-selector=status.phase=Running", "-o", "json"];
@@ -53,11 +61,19 @@ impl Selector {
             let what = format!("the pods {} cannot be listed: {}", self.labels, said.why());
             return Err(Stop::failed_in(cluster.context(), what, "allow listing pods there and run this again"));
         };
+        let proxies = pods.iter().filter(|pod| has_proxy(pod));
         let pod = |pod: &Value| {
             Some(Pod { namespace: text(pod, "/metadata/namespace")?, name: text(pod, "/metadata/name")? })
         };
-        Ok(pods.iter().filter_map(pod).collect())
+        Ok(proxies.filter_map(pod).collect())
     }
+}
+
+/// Whether a pod has a proxy, which may be among the containers that are started first.
+fn has_proxy(pod: &Value) -> bool {
+    let lists =
+        ["/spec/containers", "/spec/initContainers"].into_iter().filter_map(|list| pod.pointer(list)?.as_array());
+    lists.flatten().any(|container| container.get("name").is_some_and(|name| name == PROXY))
 }
 
 /// Where a module is to run, and from which file.
@@ -77,15 +93,23 @@ pub(super) fn hosts(documents: &Documents) -> Vec<Host> {
 }
 
 fn host(document: &Document) -> Option<Host> {
-    let spec = document.value().get("spec")?;
-    let labels = spec.pointer("/workloadSelector/labels")?.as_object()?;
+    let selector = loads(document).filter(|proxies| !proxies.labels.is_empty())?;
+    Some(Host { selector, file: module_file(document.value()) })
+}
+
+/// Every proxy that the manifests make load the module from a file: those of gateways, and of whole namespaces.
+pub(super) fn proxies(documents: &Documents) -> Vec<Selector> {
+    documents.of(Stage::Filter).into_iter().filter_map(loads).collect()
+}
+
+/// The proxies that a filter puts the module into. They are in its own namespace: in Istio's root namespace it would mean others too, but
+/// it is rendered where its gateways run, and who asks beyond that needs to be allowed to in the whole cluster.
+fn loads(document: &Document) -> Option<Selector> {
+    let spec = document.value().get("spec").filter(|spec| spec.to_string().contains(WASM))?;
+    let labels = spec.pointer("/workloadSelector/labels").and_then(Value::as_object).into_iter().flatten();
     let labels: Vec<String> =
-        labels.iter().map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default())).collect();
-    if !spec.to_string().contains(WASM) {
-        return None;
-    }
-    let namespace = document.namespace().filter(|namespace| *namespace != ROOT_NAMESPACE).map(str::to_owned);
-    Some(Host { selector: Selector { namespace, labels: labels.join(",") }, file: module_file(spec) })
+        labels.map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default())).collect();
+    Some(Selector { namespace: document.namespace().map(str::to_owned), labels: labels.join(",") })
 }
 
 /// The first `filename` in a tree that names a module.

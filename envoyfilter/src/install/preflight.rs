@@ -3,6 +3,7 @@
 use super::documents::{Document, Documents};
 use super::journal::Stop;
 use super::kubectl::{Kubectl, alone};
+use super::pods::{Selector, proxies};
 use super::{Direction, Member, Place, Run};
 use std::collections::BTreeSet;
 
@@ -29,7 +30,7 @@ pub(super) fn check(run: &mut Run<'_>) -> Result<(), Stop> {
     }
     for Member { cluster, documents } in &run.members {
         run.go_on()?;
-        let asked = permissions(documents, run.order.direction);
+        let asked = permissions(documents, run.order.direction, &run.order.gateways);
         for (verb, resource, namespace) in &asked {
             may(cluster, verb, resource, namespace.as_deref())?;
         }
@@ -41,10 +42,10 @@ pub(super) fn check(run: &mut Run<'_>) -> Result<(), Stop> {
 type Permission = (&'static str, String, Option<String>);
 
 /// What will be asked of a cluster that not everybody may who may look at it.
-fn permissions(documents: &Documents, direction: Direction) -> BTreeSet<Permission> {
+fn permissions(documents: &Documents, direction: Direction, gateways: &str) -> BTreeSet<Permission> {
     let verbs: &[&'static str] = match direction {
-        Direction::Install => &["create", "patch"],
-        Direction::Rollback => &["update", "delete"],
+        Direction::Install => &["get", "create", "patch"],
+        Direction::Rollback => &["get", "create", "update", "delete"],
     };
     let mut asked = BTreeSet::new();
     for document in documents.all() {
@@ -54,8 +55,14 @@ fn permissions(documents: &Documents, direction: Direction) -> BTreeSet<Permissi
         asked.extend(verbs.iter().map(|verb| (*verb, keeper(), Some(kept_in(document)))));
     }
     if direction == Direction::Install {
-        asked.insert(("list", "pods".to_owned(), None));
-        asked.insert(("create", "pods/exec".to_owned(), None));
+        // Where proxies are asked, and nowhere else.
+        let gateways = Some(Selector::read(gateways)).filter(|gateways| !gateways.labels.is_empty());
+        for Selector { namespace, .. } in proxies(documents).into_iter().chain(gateways) {
+            asked.insert(("list", "pods".to_owned(), namespace.clone()));
+            // Which `kubectl exec` does first.
+            asked.insert(("get", "pods".to_owned(), namespace.clone()));
+            asked.insert(("create", "pods/exec".to_owned(), namespace));
+        }
     }
     asked
 }
