@@ -350,7 +350,10 @@ fn what_cannot_be_finished_is_not_begun() {
     );
     let blind = world.command("install", &BOTH).env("DENY", "a create pods/exec").output().unwrap();
     let text = said(&blind);
-    assert!(text.contains("preflight failed in a: you may not create pods/exec in the whole cluster\n"), "{text}");
+    assert!(
+        text.contains("preflight failed in a: you may not create pods/exec in the namespace istio-system\n"),
+        "{text}"
+    );
     let denied =
         world.command("install", &BOTH).env("DENY", "b patch envoyfilters.networking.istio.io").output().unwrap();
     assert_eq!(code(&denied), 1);
@@ -433,6 +436,28 @@ fn machines_get_the_steps_and_the_failure_as_json() {
     let steps = answer["steps"].as_array().unwrap();
     let done: Vec<_> = steps.iter().filter(|step| step["changed"] == true).map(|step| step["step"].clone()).collect();
     assert_eq!(done, ["subsets", "subsets", "routes"]);
+}
+
+#[test]
+fn the_file_of_an_earlier_module_stays_until_no_proxy_runs_it() {
+    let world = World::new();
+    world.run("install", &["--context", "a"]);
+    let newer = FILTER.replace("0a1b", "2c3d");
+    world.manifest("0-filter.yaml", &newer);
+    let files = || {
+        let module = world.resource("a", "ConfigMap.istio-system.meridian-module.json");
+        module["binaryData"].as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+    };
+    let install = |runs: &str| world.command("install", &["--context", "a"]).env("RUNS", runs).output().unwrap();
+    for _ in 0..2 {
+        let early = install("/etc/meridian/meridian-0a1b.wasm");
+        let expected = "tidy failed in a: istio-system/ingress still runs meridian-0a1b.wasm, after 2 s";
+        assert!(said(&early).contains(expected), "{}", said(&early));
+        assert_eq!(files(), ["meridian-0a1b.wasm", "meridian-2c3d.wasm"]);
+    }
+    let done = install("/etc/meridian/meridian-2c3d.wasm");
+    assert_eq!(code(&done), 0, "{}", said(&done));
+    assert_eq!(files(), ["meridian-2c3d.wasm"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::documents::{list, title};
 use super::journal::Stop;
 use super::pods::{Selector, hosts, subset_names};
 use super::stage::Stage;
-use super::{Member, Run, before, preflight};
+use super::{Member, Run, before, module, preflight};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -18,8 +18,9 @@ pub(super) fn install(run: &mut Run<'_>) -> Result<(), Stop> {
     apply(run, Stage::Edge)?;
     apply(run, Stage::Routes)?;
     apply(run, Stage::Module)?;
-    wait_for_module(run)?;
+    module::wait(run)?;
     apply(run, Stage::Filter)?;
+    module::drop_former(run)?;
     apply(run, Stage::Locks)?;
     verify(run)
 }
@@ -34,7 +35,10 @@ fn apply(run: &mut Run<'_>, stage: Stage) -> Result<(), Stop> {
         if documents.is_empty() {
             continue;
         }
-        let (resources, count) = (list(documents.iter().map(|document| document.value())), documents.len());
+        let (resources, count) = match stage {
+            Stage::Module => (list(&module::beside_former(cluster, &documents)?), documents.len()),
+            _ => (list(documents.iter().map(|document| document.value())), documents.len()),
+        };
         let titles: Vec<String> = documents.iter().map(|document| document.title()).collect();
         let kept = before::keep(cluster, &documents, dry_run)?;
         if !kept.is_empty() {
@@ -129,37 +133,6 @@ fn wait_for_subsets(run: &mut Run<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Until the file of the module is where the filter will look for it: Envoy looks once.
-fn wait_for_module(run: &mut Run<'_>) -> Result<(), Stop> {
-    run.journal.begin("wait");
-    for Member { cluster, documents } in &run.members {
-        for host in &hosts(documents) {
-            let Some(file) = &host.file else { continue };
-            if run.order.dry_run {
-                run.journal
-                    .saw(cluster.context(), format!("would wait for {file} in each pod {}", host.selector.labels));
-                continue;
-            }
-            let pods = host.selector.pods(cluster)?;
-            for pod in &pods {
-                patiently(
-                    run,
-                    || {
-                        let said = pod.exec(cluster, &["test", "-f", file])?;
-                        // A proxy without a shell's tools cannot tell; the last step does, by what the filter counts.
-                        let silent = matches!(said.code, Some(126 | 127));
-                        Ok((!said.ok() && !silent).then(|| format!("{} has no {file}", pod.title())))
-                    },
-                    "mount the ConfigMap of the module into this pod's proxy (README: Install), and run this again",
-                )
-                .map_err(|stop| at(cluster.context(), stop))?;
-            }
-            run.journal.saw(cluster.context(), format!("{} pods {} have the module", pods.len(), host.selector.labels));
-        }
-    }
-    Ok(())
-}
-
 /// That the clusters have what was applied, and that the filter runs.
 fn verify(run: &mut Run<'_>) -> Result<(), Stop> {
     run.journal.begin("verify");
@@ -200,7 +173,7 @@ fn verify(run: &mut Run<'_>) -> Result<(), Stop> {
 }
 
 /// Looks until nothing is missing, but not for ever.
-fn patiently(
+pub(super) fn patiently(
     run: &Run<'_>,
     mut missing: impl FnMut() -> Result<Option<String>, Stop>,
     remedy: &str,
@@ -217,7 +190,7 @@ fn patiently(
 }
 
 /// The same stop, in a cluster.
-fn at(context: &str, stop: Stop) -> Stop {
+pub(super) fn at(context: &str, stop: Stop) -> Stop {
     match stop {
         Stop::Failed { context: None, what, remedy } => Stop::failed_in(context, what, remedy),
         other => other,

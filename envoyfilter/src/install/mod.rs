@@ -15,6 +15,7 @@ mod forward;
 mod interrupt;
 mod journal;
 mod kubectl;
+mod module;
 mod pods;
 mod preflight;
 mod rollback;

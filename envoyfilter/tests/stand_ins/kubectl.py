@@ -3,6 +3,7 @@
 STAND_IN      the folder: log (one JSON object per call), CONTEXT/KIND.NAMESPACE.NAME.json, pods.json (what `get pods` answers)
 CONTEXTS      the contexts that exist
 FAIL          `CONTEXT VERB WORD`: that verb fails there if its input or arguments hold the word
+RUNS          the file of the module that every proxy runs
 FORGETFUL     a context whose east-west gateways know no subset
 """
 import json, os, pathlib, sys
@@ -83,7 +84,8 @@ if words[:2] == ["get", "pods"]:
     pods = home / "pods.json"
     known = json.loads(pods.read_text()) if pods.exists() else {}
     found = known.get(words[words.index("-l") + 1], [])
-    end(0, json.dumps({"items": [{"metadata": {"namespace": "istio-system", "name": name}} for name in found]}))
+    spec = {"containers": [{"name": "istio-proxy"}]}
+    end(0, json.dumps({"items": [{"metadata": {"namespace": "istio-system", "name": name}, "spec": spec} for name in found]}))
 if verb == "get":
     found = [json.loads(place(item).read_text()) for item in items() if place(item).exists()]
     end(0, json.dumps(found[0] if len(found) == 1 else {"items": found}) if found else "")
@@ -94,6 +96,8 @@ if verb == "exec":
             spec = json.loads(file.read_text())["spec"]
             for subset in spec.get("subsets", []):
                 print(f'outbound_.9080_.{subset["name"]}_.{spec["host"]}::10.0.0.1:9080::cx_active::0')
+    if asked.startswith("config_dump"):
+        print(os.environ.get("RUNS", ""))
     if asked.startswith("stats"):
         print("wasmcustom.meridian_moved_total: 0")
     end(0)
