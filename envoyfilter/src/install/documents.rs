@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
 /// The label that says: this object is ours to remove.
-pub(super) const OURS: &str = "install.meridian/managed";
+pub(crate) const OURS: &str = "install.meridian/managed";
 /// The type of a filter that is a module.
 pub(super) const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 /// What is for `kubectl apply -k` by hand, or for the workloads' own manifests.

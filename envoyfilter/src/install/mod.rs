@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use documents::Documents;
+pub(crate) use documents::OURS;
 use interrupt::Interrupt;
 pub use journal::Outcome;
 use journal::{Journal, Stop};

@@ -1,6 +1,7 @@
 //! Each folder applied as one: `kubectl apply -k`.
 
 use super::files::Files;
+use crate::install::OURS;
 use serde_json::{Value, json};
 
 /// The parts of a cluster's folder, in the order of the rollout.
@@ -28,5 +29,7 @@ pub(super) fn component(patches: &[Value]) -> Value {
 
 fn kustomization(resources: &[impl AsRef<str>]) -> Value {
     let resources: Vec<&str> = resources.iter().map(AsRef::as_ref).collect();
-    json!({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": resources})
+    // As the command does it: what is applied by hand is ours as well, and the command finds nothing to keep for a way back.
+    let ours = json!([{"pairs": {OURS: "true"}}]);
+    json!({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": resources, "labels": ours})
 }
