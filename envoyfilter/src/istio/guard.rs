@@ -2,8 +2,8 @@
 //!
 //! A fence is a label on pods, so three things are rendered beside the subsets that select by it:
 //! - patches that put it on a service's pods, as a Kustomize component to be used where the workloads are;
-//! - a `ValidatingAdmissionPolicy` for each cluster, which refuses a pod that carries the label of a fence the cluster is not in. A
-//!   label that is missing costs capacity; one that is wrong is a leak, and this is where it ends;
+//! - a `ValidatingAdmissionPolicy` for each cluster, which refuses a pod that brings or gets the label of a fence the cluster is not
+//!   in. A label that is missing costs capacity; one that is wrong is a leak, and this is where it ends;
 //! - where trust domains tell clusters apart, an `AuthorizationPolicy` for a service that no rule lets into the cluster: its pods there
 //!   answer nobody in the mesh. Only for such a service can the serving side know; whose rule a request came by it cannot.
 
@@ -42,9 +42,11 @@ pub(super) fn labels<'a>(
 pub(super) fn admission(cluster: &str, fences: &Fences) -> [Value; 2] {
     let inside: Vec<String> =
         fences.iter().filter(|(_, inside)| **inside).map(|(name, _)| format!("'{FENCE_PREFIX}{name}'")).collect();
+    // A pod that had the label before there was a guard must still be able to end, which may take an update.
+    let had = "request.operation == 'UPDATE' && has(oldObject.metadata.labels) && key in oldObject.metadata.labels";
+    let inside = inside.join(", ");
     let expression = format!(
-        "!has(object.metadata.labels) || object.metadata.labels.all(key, !key.startsWith('{FENCE_PREFIX}') || key in [{}])",
-        inside.join(", ")
+        "!has(object.metadata.labels) || object.metadata.labels.all(key, !key.startsWith('{FENCE_PREFIX}') || key in [{inside}] || ({had}))"
     );
     let policy = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
@@ -119,7 +121,7 @@ mod tests {
         assert!(patches[0]["patch"].as_str().unwrap().contains("fence.meridian/eu: \"true\""));
         let [admission, _] = admission("b", &fences);
         let expression = admission["spec"]["validations"][0]["expression"].as_str().unwrap();
-        assert!(expression.ends_with("key in ['fence.meridian/eu'])"), "{expression}");
+        assert!(expression.contains("key in ['fence.meridian/eu'] || ("), "{expression}");
     }
 
     #[test]
