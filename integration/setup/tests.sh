@@ -8,7 +8,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT"
 
 # Tests of the harness that need no Envoy, and as many of the others as fill the row.
-named="kind verify setup module istio_setup istio_network apiserver_setup apiserver_access"
+named="kind verify setup module istio_setup istio_network apiserver_setup apiserver_access alerts"
 first=(--lib --bins)
 second=()
 for file in envoyfilter/tests/*.rs bench/tests/*.rs integration/tests/*.rs; do

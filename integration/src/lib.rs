@@ -19,6 +19,7 @@ pub mod net;
 pub mod paths;
 pub mod plainly;
 pub mod process;
+pub mod prometheus;
 pub mod report;
 pub mod timeline;
 pub mod verify;
