@@ -4,7 +4,7 @@ STEP := @$(SETUP)/step.sh
 MAKEFLAGS += --no-print-directory
 DEMO_OPTIONS = $(if $(KEEP),--keep) $(foreach o,PORT ENVOY WORKERS RATE,$(if $($o),--$(shell echo $o | tr A-Z a-z) $($o)))
 
-.PHONY: help module envoy demo test bench lint clean kind-up kind-verify kind-drill kind-down
+.PHONY: help module envoy demo verify test bench lint clean kind-up kind-verify kind-drill kind-down
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -18,6 +18,10 @@ envoy: ## install the Envoys that the tests use, in target/envoy
 demo: module ## two regions on this machine, one of them lost (KEEP=1 leaves it running; PORT, ENVOY, WORKERS, RATE)
 	@cargo build --quiet --locked -p meridian-integration --bins
 	@cargo run --quiet --locked -p meridian-integration --bin demo -- $(DEMO_OPTIONS)
+
+verify: module ## check the meshes of this machine against the list of assertions (ONLY=8,12)
+	@cargo build --quiet --locked -p meridian-integration --bins
+	@cargo run --quiet --locked -p meridian-integration --bin verify -- local $(if $(ONLY),--only $(ONLY))
 
 test: ## all that must hold before a change is merged: lint, module, tests, tests in WebAssembly
 	$(STEP) "lint" $(MAKE) lint

@@ -1,4 +1,4 @@
-//! Asks a mesh for the fourteen things that must hold of it, prints a line for each, and says by its exit code whether they do.
+//! Asks a mesh for the fourteen things that must hold of it, prints a row for each, and says by its exit code whether they do.
 
 use std::process::ExitCode;
 
@@ -6,11 +6,11 @@ use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use integration::interrupt::unless_interrupted;
 use integration::plainly;
-use integration::verify::{KindCluster, KindTarget, LocalTarget, Report, Target, verify};
+use integration::verify::{Finding, KindCluster, KindTarget, head, verify, verify_this_machine};
 
 const INTERRUPTED: u8 = 130;
 
-/// Checks a mesh against the list of assertions: ✓ holds, ✗ does not, – cannot be asked there.
+/// Checks a mesh against the list of assertions, and prints a table of what was asked and seen.
 #[derive(Debug, Parser)]
 #[command(
     name = "verify",
@@ -29,7 +29,7 @@ struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Which {
-    /// The mesh of this machine, started for it.
+    /// The meshes of this machine, started for it.
     Local,
     /// Two kind clusters that are up; `make kind-verify` fills this in.
     Kind {
@@ -55,25 +55,25 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<ExitCode> {
     let options = Options::parse();
+    if options.output == Output::Text {
+        println!("{}", head());
+    }
+    let tell = |finding: &Finding| {
+        if options.output == Output::Text {
+            println!("{finding}");
+        }
+    };
     let report = match &options.mesh {
-        Which::Local => unless_interrupted(async { ask(&LocalTarget::start().await?, &options).await }).await?,
+        Which::Local => unless_interrupted(verify_this_machine(&options.only, tell)).await?,
         Which::Kind { clusters } => {
-            unless_interrupted(async { ask(&KindTarget::new(clusters)?, &options).await }).await?
+            let target = KindTarget::new(clusters)?;
+            unless_interrupted(verify(&target, &options.only, tell)).await?
         }
     };
     let Some(report) = report else { return Ok(ExitCode::from(INTERRUPTED)) };
     match options.output {
-        Output::Text => println!("{}", report.summary()),
+        Output::Text => println!("\n{}", report.summary()),
         Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
     }
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-async fn ask<T: Target>(target: &T, options: &Options) -> Result<Report> {
-    verify(target, &options.only, |finding| {
-        if options.output == Output::Text {
-            println!("{finding}");
-        }
-    })
-    .await
 }

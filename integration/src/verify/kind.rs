@@ -114,12 +114,12 @@ impl Target for KindTarget {
         Ok(counts)
     }
 
-    fn cannot(&self, _: Deed) -> Option<&'static str> {
-        None
+    fn cannot(&self, deed: Deed) -> Option<&'static str> {
+        drill(deed).is_none().then_some("there is no drill for it in kind")
     }
 
     async fn hurt(&self, deed: Deed) -> Result<()> {
-        let (name, cluster) = drill(deed);
+        let (name, cluster) = drill(deed).with_context(|| format!("there is no drill for {deed:?}"))?;
         let mut command = Command::new(paths::workspace().join("integration/kind/drill.sh"));
         command.args([name, cluster]).stdin(Stdio::piped()).stdout(Stdio::piped());
         // Not in the group that Ctrl-C reaches: it ends with its input, in order.
@@ -142,9 +142,10 @@ impl Target for KindTarget {
     }
 }
 
-/// The drill of a deed, and where.
-fn drill(deed: Deed) -> (&'static str, &'static str) {
-    match deed {
+/// The drill of a deed, and where. What befalls a filter that is there comes to the same as one that is gone, or to nothing at all, and
+/// is asked on the mesh of this machine.
+fn drill(deed: Deed) -> Option<(&'static str, &'static str)> {
+    Some(match deed {
         Deed::StopLocalService => ("stop-productpage", LOCAL.cluster),
         Deed::StopRemoteService => ("stop-productpage", REMOTE.cluster),
         Deed::StopGateway => ("east-west-down", REMOTE.cluster),
@@ -154,7 +155,8 @@ fn drill(deed: Deed) -> (&'static str, &'static str) {
         Deed::RemoveFilter => ("filter-gone", LOCAL.cluster),
         Deed::ChangeModule => ("another-module", LOCAL.cluster),
         Deed::RemoveSubsets => ("subsets-missing", REMOTE.cluster),
-    }
+        Deed::KillFilter | Deed::MisconfigureFilter | Deed::MisplaceModule | Deed::NeverLoadFilter => return None,
+    })
 }
 
 /// The requests to productpage in a page of Istio's metrics, by the cluster that served them.
@@ -191,7 +193,8 @@ mod tests {
             Deed::ChangeModule,
             Deed::RemoveSubsets,
         ] {
-            assert!(folder.join(drill(deed).0).with_extension("sh").is_file(), "{deed:?}");
+            let (name, _) = drill(deed).unwrap();
+            assert!(folder.join(name).with_extension("sh").is_file(), "{deed:?}");
         }
     }
 

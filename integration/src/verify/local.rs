@@ -1,24 +1,33 @@
-//! The mesh of this machine: real Envoys and applications, no control plane.
+//! The mesh of this machine: real Envoys and applications that read files, with no control plane.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
-use super::{Deed, LOCAL, POLICY, REMOTE, Target};
+use super::balancer::Balancer;
+use super::target::Watch;
+use super::{Deed, LOCAL, POLICY, REMOTE, Target, Verdict, WATCH, alerts};
 use crate::bookinfo::Service;
 use crate::mesh::{Cluster, Ingress, Mesh};
 
-const NO_CONTROL_PLANE: &str = "there is no control plane: Envoys read files";
+const NO_CONTROL_PLANE: &str = "Envoys read files here, and Istio's control plane cannot be built without Go";
 
-/// A mesh, and the two ingresses that it has: with the filter, and without it for when that is what is lost.
+/// What Envoy calls the requests that a listener has taken.
+const REQUESTS: &str = ".downstream_rq_total";
+
+/// A mesh, and the ingresses that it has: two with the filter, for when one of them is lost, and one without it for when that is.
 #[derive(Debug)]
 pub struct LocalTarget {
     mesh: Mesh,
     with_filter: Ingress,
+    replica: Ingress,
+    balancer: Balancer,
     without_filter: Ingress,
     filter_is_gone: AtomicBool,
+    /// What the replica had served when it was lost.
+    replica_served: AtomicU64,
 }
 
 impl LocalTarget {
@@ -36,8 +45,18 @@ impl LocalTarget {
     /// When the ingresses do not come up.
     pub async fn over(mesh: Mesh, policy: &str) -> Result<Self> {
         let with_filter = mesh.ingress(LOCAL.cluster).policy(policy).start().await?;
+        let replica = mesh.ingress(LOCAL.cluster).policy(policy).start().await?;
+        let balancer = Balancer::before(vec![replica.address(), with_filter.address()]).await?;
         let without_filter = mesh.ingress(LOCAL.cluster).policy(policy).filter(false).start().await?;
-        Ok(Self { mesh, with_filter, without_filter, filter_is_gone: AtomicBool::new(false) })
+        Ok(Self {
+            mesh,
+            with_filter,
+            replica,
+            balancer,
+            without_filter,
+            filter_is_gone: AtomicBool::new(false),
+            replica_served: AtomicU64::new(0),
+        })
     }
 
     fn local(&self) -> Result<&Cluster> {
@@ -59,6 +78,14 @@ impl Target for LocalTarget {
         if gone { self.without_filter.address() } else { self.with_filter.address() }
     }
 
+    fn any_ingress(&self) -> SocketAddr {
+        self.balancer.address()
+    }
+
+    fn watch(&self) -> Watch {
+        WATCH
+    }
+
     fn cluster_on(&self, page: &str) -> Option<String> {
         let (_, footer) = page.split_once("in cluster <b>")?;
         footer.split_once("</b>").map(|(cluster, _)| cluster.to_owned())
@@ -73,14 +100,14 @@ impl Target for LocalTarget {
 
     fn cannot(&self, deed: Deed) -> Option<&'static str> {
         match deed {
-            Deed::StopIstiod | Deed::RemoveSubsets => Some(NO_CONTROL_PLANE),
-            Deed::StopIngress => Some("an ingress here is one process, and nothing balances between two"),
-            Deed::ChangeModule => Some("a module is changed by the control plane, and there is none"),
-            Deed::StopLocalService
-            | Deed::StopRemoteService
-            | Deed::StopGateway
-            | Deed::Partition
-            | Deed::RemoveFilter => None,
+            Deed::StopIstiod
+            | Deed::ChangeModule
+            | Deed::RemoveSubsets
+            | Deed::KillFilter
+            | Deed::MisconfigureFilter
+            | Deed::MisplaceModule
+            | Deed::NeverLoadFilter => Some(NO_CONTROL_PLANE),
+            _ => None,
         }
     }
 
@@ -91,8 +118,14 @@ impl Target for LocalTarget {
             Deed::StopGateway => self.remote()?.east_west().stop().await?,
             // All clocks there stand: connections open, and nobody answers, as behind a cable that is cut.
             Deed::Partition => self.remote()?.freeze(),
+            Deed::StopIngress => {
+                let stats = self.replica.envoy().stats("http.").await?;
+                let requests = stats.iter().filter(|(name, _)| name.ends_with(REQUESTS) && !name.contains("admin"));
+                self.replica_served.store(requests.map(|(_, count)| count).sum(), Ordering::Relaxed);
+                self.replica.envoy().process().kill();
+            }
             Deed::RemoveFilter => self.filter_is_gone.store(true, Ordering::Relaxed),
-            Deed::StopIstiod | Deed::StopIngress | Deed::ChangeModule | Deed::RemoveSubsets => {}
+            _ => {}
         }
         Ok(())
     }
@@ -103,9 +136,27 @@ impl Target for LocalTarget {
             Deed::StopRemoteService => self.remote()?.service(Service::Productpage).start().await?,
             Deed::StopGateway => self.remote()?.east_west().start().await?,
             Deed::Partition => self.remote()?.thaw(),
+            Deed::StopIngress => self.replica.envoy().start().await?,
             Deed::RemoveFilter => self.filter_is_gone.store(false, Ordering::Relaxed),
-            Deed::StopIstiod | Deed::StopIngress | Deed::ChangeModule | Deed::RemoveSubsets => {}
+            _ => {}
         }
         Ok(())
+    }
+
+    async fn also(&self, deed: Deed) -> Result<String> {
+        if deed != Deed::StopIngress {
+            return Ok(String::new());
+        }
+        let served = self.replica_served.load(Ordering::Relaxed);
+        ensure!(served > 0, "the gateway that was lost had served nobody");
+        Ok(format!("; the one that was killed had served {served}"))
+    }
+
+    async fn alerts(&self) -> Result<Verdict> {
+        alerts::drill().await
+    }
+
+    async fn zones(&self) -> Result<Verdict> {
+        Ok(Verdict::not_asked(NO_CONTROL_PLANE))
     }
 }

@@ -37,7 +37,7 @@ async fn moves_and_returns<T: Target>(
     within: Duration,
 ) -> Result<Verdict> {
     if let Some(why) = target.cannot(deed) {
-        return Ok(Verdict::not_here(why));
+        return Ok(Verdict::not_asked(why));
     }
     let traffic = Traffic::start(target, asks)?;
     if let Err(why) = traffic.settles(from, MOVES).await {
@@ -49,7 +49,7 @@ async fn moves_and_returns<T: Target>(
         Ok(String::new())
     })
     .await?;
-    if let Verdict::Broken(_) = verdict {
+    if let Verdict::Failed(_) = verdict {
         return Ok(verdict);
     }
     let all = async {
@@ -84,13 +84,13 @@ pub(super) async fn fence<T: Target>(target: &T) -> Result<Verdict> {
         Ok(format!("{REFUSED} of {REFUSED} refused with 503, {explained} say `exhausted`, 0 outside"))
     });
     let lost = lost.await?;
-    let Verdict::Holds(seen) = lost else { return Ok(lost) };
+    let Verdict::Held(seen) = lost else { return Ok(lost) };
     let begun = Instant::now();
     while begun.elapsed() < RETURNS {
         if served_by(REMOTE, &ask(target, FENCED, &[]).await?).is_ok() {
-            return Ok(Verdict::Holds(format!("{seen}; back after {:.1} s", begun.elapsed().as_secs_f64())));
+            return Ok(Verdict::Held(format!("{seen}; back after {:.1} s", begun.elapsed().as_secs_f64())));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    Ok(Verdict::Broken(format!("{seen}; but not back after {RETURNS:?}")))
+    Ok(Verdict::Failed(format!("{seen}; but not back after {RETURNS:?}")))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -24,20 +25,54 @@ pub enum Deed {
     StopIngress,
     /// The filter is gone, the routes stay.
     RemoveFilter,
+    /// A module whose VM dies of every request is in its place.
+    KillFilter,
+    /// It is given a configuration that it refuses.
+    MisconfigureFilter,
+    /// It is to come from a file that is not there.
+    MisplaceModule,
+    /// It was never there, and its first configuration is refused.
+    NeverLoadFilter,
     /// Another build of the module takes its place.
     ChangeModule,
     /// The other cluster has no subsets.
     RemoveSubsets,
 }
 
+impl Deed {
+    /// Whether the filter decides while this is done: the last good one does, where there was one.
+    pub(super) fn leaves_the_filter(self) -> bool {
+        !matches!(self, Self::RemoveFilter | Self::KillFilter | Self::NeverLoadFilter)
+    }
+}
+
+/// How long a target is watched, by what it is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Watch {
+    /// Traffic without a control plane.
+    pub soak: Duration,
+    /// Traffic after a change that should not be seen.
+    pub change: Duration,
+}
+
 /// A mesh with the policy in it: two clusters, Bookinfo, an ingress in the first.
-#[expect(async_fn_in_trait, reason = "the targets are the two of this crate, and nobody sends their futures elsewhere")]
+#[expect(async_fn_in_trait, reason = "the targets are those of this crate, and nobody sends their futures elsewhere")]
 pub trait Target {
     /// What it is, for people.
     fn name(&self) -> String;
 
     /// Where users come in.
     fn ingress(&self) -> SocketAddr;
+
+    /// Where they come in when any of several ingress gateways will do.
+    fn any_ingress(&self) -> SocketAddr {
+        self.ingress()
+    }
+
+    /// How long it is watched.
+    fn watch(&self) -> Watch {
+        Watch { soak: Duration::from_secs(300), change: Duration::from_secs(20) }
+    }
 
     /// The cluster that a page itself says it comes from, if it does.
     fn cluster_on(&self, page: &str) -> Option<String>;
@@ -62,6 +97,30 @@ pub trait Target {
     /// # Errors
     /// When it could not be undone.
     async fn mend(&self, deed: Deed) -> Result<()>;
+
+    /// What only this target can see while a deed is done, in words that go on after others; nothing, if there is nothing.
+    ///
+    /// # Errors
+    /// When it is not as it should be.
+    async fn also(&self, _deed: Deed) -> Result<String> {
+        Ok(String::new())
+    }
+
+    /// Has every alert fire and resolve.
+    ///
+    /// # Errors
+    /// When what was done for it could not be undone.
+    async fn alerts(&self) -> Result<Verdict> {
+        Ok(Verdict::not_asked("no Prometheus runs there, and this program brings one to the mesh of this machine only"))
+    }
+
+    /// Asks a region that has two zones.
+    ///
+    /// # Errors
+    /// When what was done for it could not be undone.
+    async fn zones(&self) -> Result<Verdict> {
+        Ok(Verdict::not_asked("each region there is one node, in one zone"))
+    }
 }
 
 /// Hurts the target, asks, and mends it whatever was found.
@@ -71,7 +130,7 @@ pub(super) async fn during<T: Target>(
     ask: impl AsyncFnOnce() -> Result<String>,
 ) -> Result<Verdict> {
     if let Some(why) = target.cannot(deed) {
-        return Ok(Verdict::not_here(why));
+        return Ok(Verdict::not_asked(why));
     }
     let asked = match target.hurt(deed).await {
         Ok(()) => ask().await,

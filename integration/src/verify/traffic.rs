@@ -1,6 +1,7 @@
 //! Requests, one by one and as a load.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -57,13 +58,18 @@ pub(super) struct Traffic {
 impl Traffic {
     /// GETs of the page that everybody may have, which ask for a region or none.
     pub(super) fn start<T: Target>(target: &T, asks: Option<Place>) -> Result<Self> {
+        Self::at(target.ingress(), asks)
+    }
+
+    /// The same to an address.
+    pub(super) fn at(address: SocketAddr, asks: Option<Place>) -> Result<Self> {
         let kind = Kind::new("page").path(PAGE).host(HOST);
         let kind = match asks {
             Some(place) => kind.header("region", place.region)?,
             None => kind,
         };
         let clock = Clock::start();
-        Ok(Self { load: Load::start(Plan::new(target.ingress(), vec![kind]).rate(RATE), clock)?, clock })
+        Ok(Self { load: Load::start(Plan::new(address, vec![kind]).rate(RATE), clock)?, clock })
     }
 
     /// Waits until `place` has served everything for a while; how long that took.
