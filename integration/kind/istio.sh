@@ -1,11 +1,17 @@
 #!/usr/bin/env bash
 # Istio in both clusters: one mesh, two networks, and in each cluster an istiod, an ingress gateway and an east-west gateway.
 #
-# The gateways mount the module from a ConfigMap that need not be there yet, so that the filter can be put in and taken out
-# without touching a deployment.
+# What Meridian asks of the mesh's configuration is in it before there is a proxy, because proxies read it when they start: labels for the
+# filter's metrics, and Envoy's own counts for each plan. The gateways mount the module from a ConfigMap that need not be there yet, so that
+# the filter can be put in and taken out without touching a deployment.
 set -euo pipefail
 # shellcheck source=integration/kind/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+# What is rendered for the mesh's configuration is a file to copy from, every line of it a comment: its settings, as deep as they go below.
+mesh_config() {
+    awk '/^# meshConfig:/ { inside = 1; next } /^#$/ { inside = 0 } inside { sub(/^#/, " "); print }' "$STATE/manifests/$1/mesh-config.yaml"
+}
 
 control_plane() {
     cat <<YAML
@@ -15,7 +21,9 @@ spec:
   profile: default
   hub: $ISTIO_HUB
   tag: $ISTIO_VERSION
-  meshConfig: {accessLogFile: /dev/stdout}
+  meshConfig:
+    accessLogFile: /dev/stdout
+$(mesh_config "$1")
   components:
     ingressGateways:
     - {name: istio-ingressgateway, enabled: true, k8s: {hpaSpec: {minReplicas: 2, maxReplicas: 2}, replicaCount: 2}}
@@ -85,4 +93,5 @@ mesh() {
     apply "$1" <"$kind_folder/manifests/ingress.yaml"
 }
 
+"$kind_folder/meridian.sh" render
 in_both mesh

@@ -186,14 +186,27 @@ fn it_comes_up_in_the_order_that_matters_and_a_second_time_only_looks() {
     shares_no_address(&calls);
     tells_istiod_what_a_pod_can_reach(&calls);
     gives_both_clusters_one_root(&machine);
+    tells_the_mesh_how_metrics_are_labelled(&calls);
+    assert!(!calls.iter().any(|call| call.applies("PrometheusRule")), "nobody reads alerts there");
 
+    // In one of them somebody has put an operator that reads alerts.
+    std::fs::write(
+        machine.path("made").join(format!("{}.crd..prometheusrules.monitoring.coreos.com", CONTEXTS[1])),
+        "",
+    )
+    .unwrap();
     let again = machine.up();
     assert_eq!(again.status.code(), Some(0), "{}", said(&again));
+    let mut alerted = Vec::new();
     for call in machine.calls() {
         for made in ["kind create", "istioctl install", "create secret", "create-remote-secret", "metallb-native"] {
             assert!(!call.line.contains(made), "done twice: {}", call.line);
         }
+        if call.applies("PrometheusRule") {
+            alerted.extend(call.context);
+        }
     }
+    assert_eq!(alerted, [CONTEXTS[1]]);
 
     let upgrade = machine.command("drill.sh").arg("another-module").output().unwrap();
     assert_eq!(upgrade.status.code(), Some(0), "{}", said(&upgrade));
@@ -202,6 +215,25 @@ fn it_comes_up_in_the_order_that_matters_and_a_second_time_only_looks() {
     let [there, everywhere, back, again] = modules.as_slice() else { panic!("{modules:?}") };
     assert!(there == everywhere && back == again && there != back, "{modules:?}");
     assert_eq!(Some(back), calls.iter().find(|call| call.applies("ConfigMap")).map(module_file).as_ref());
+}
+
+/// As the mesh's configuration that is rendered asks, and at the depth where Istio reads it.
+fn tells_the_mesh_how_metrics_are_labelled(calls: &[Call]) {
+    let planes: Vec<&Call> = calls
+        .iter()
+        .filter(|call| call.is("istioctl", "install") && call.input.contains("accessLogFile: /dev/stdout"))
+        .collect();
+    assert_eq!(planes.len(), 2);
+    for plane in planes {
+        let (_, rest) = plane.input.split_once("\n  meshConfig:\n    accessLogFile: /dev/stdout\n").unwrap();
+        let (settings, _) = rest.split_once("\n  components:\n").unwrap();
+        let settings: Vec<&str> = settings.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+        let [defaults, tags, matcher, expressions] = settings.as_slice() else { panic!("{settings:?}") };
+        assert_eq!(*defaults, "    defaultConfig:");
+        assert!(tags.starts_with("      extraStatTags: [service, region, "), "{tags}");
+        assert_eq!(*matcher, "      proxyStatsMatcher:");
+        assert!(expressions.starts_with("        inclusionRegexps: ['cluster"), "{expressions}");
+    }
 }
 
 /// The name of the module's file in a ConfigMap.
