@@ -6,8 +6,9 @@
 #![allow(clippy::unwrap_used, reason = "what the tests share may fail them as they may themselves")]
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
-use std::process::Output;
+use std::process::{Command, Output};
 
 use integration::mesh::{Mesh, Workload};
 use integration::paths;
@@ -114,4 +115,22 @@ fn the_readme_lists_every_alert_with_its_severity() {
         let expected = format!("| {} |", severity.trim_end_matches('}'));
         assert!(row.is_some_and(|row| row.ends_with(&expected)), "{name}: {row:?}");
     }
+}
+
+#[test]
+fn without_a_prometheus_there_is_one_plain_sentence_and_a_status_of_its_own() {
+    let (root, path) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let setup = root.path().join("integration/setup");
+    std::fs::create_dir_all(&setup).unwrap();
+    for script in ["common.sh", "prometheus.sh"] {
+        std::fs::copy(paths::workspace().join("integration/setup").join(script), setup.join(script)).unwrap();
+    }
+    for tool in ["dirname", "mkdir", "flock", "mktemp", "rm"] {
+        let found = Command::new("/bin/bash").args(["-c", &format!("command -v {tool}")]).output().unwrap();
+        symlink(String::from_utf8(found.stdout).unwrap().trim(), path.path().join(tool)).unwrap();
+    }
+    let output = Command::new("/bin/bash").arg(setup.join("prometheus.sh")).env("PATH", path.path()).output().unwrap();
+    let expected = "Prometheus cannot be had here: install prometheus and promtool and run this again.\n";
+    assert_eq!((output.status.code(), said(&output).as_str()), (Some(2), expected));
+    assert!(!root.path().join("target/prometheus/promtool").exists());
 }
