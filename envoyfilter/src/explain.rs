@@ -217,6 +217,7 @@ impl Case<'_> {
         match availability {
             Availability::Usable => "chosen".to_owned(),
             Availability::HalfOpen => "chosen: half-open, and this request tries it".to_owned(),
+            Availability::Ramping(percent) => format!("chosen: coming back, and this request is in its {percent} %"),
             Availability::Ejected(_) | Availability::HalfOpenBusy => {
                 format!("chosen although {}, because nothing else is left", unusable(availability))
             }
@@ -234,6 +235,7 @@ fn unusable(availability: Availability) -> String {
         Availability::Usable => "usable".to_owned(),
         Availability::Ejected(left) => format!("ejected for {} s", left.as_secs()),
         Availability::HalfOpen => "half-open".to_owned(),
+        Availability::Ramping(percent) => format!("coming back, with {percent} % of its requests"),
         Availability::HalfOpenBusy => "half-open, and another request is trying it".to_owned(),
     }
 }

@@ -29,6 +29,8 @@ enum Shape {
     Text,
     /// A whole number between two, both included.
     Whole(u32, u32),
+    /// A number between two, both included, given in hundredths.
+    Number(u32, u32),
     /// One of these words; the first is the default, if there is one.
     Word(&'static [&'static str]),
     /// A text of this form.
@@ -76,6 +78,9 @@ fn of(shape: Shape) -> Map<String, Value> {
         Shape::True => json!({"const": true}),
         Shape::Text => json!({"type": "string"}),
         Shape::Whole(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
+        Shape::Number(least, most) => {
+            json!({"type": "number", "minimum": f64::from(least) / 100.0, "maximum": f64::from(most) / 100.0})
+        }
         Shape::Word(words) => json!({"enum": words}),
         Shape::Form(form) => text(form),
         Shape::Name(_) => text(table::LABEL_FORM),

@@ -19,7 +19,8 @@ use std::path::Path;
 fn everything() -> Value {
     json!({
         "apiVersion": "meridian/v1", "role": "gateway", "local": "us-east-1", "regionHeader": "x-where", "table": "full",
-        "stage": "enforce", "tag": {"public": true}, "critical": ["rules"], "warmup": {"halfOpenRequests": 2},
+        "stage": "enforce", "tag": {"public": true}, "critical": ["rules"],
+        "warmup": {"duration": "0s", "minimumPercent": 5, "aggression": 1.5, "halfOpenRequests": 2},
         "regions": [
             {"name": "us-east-1", "clusters": ["east"], "displayName": "EAST", "aliases": ["us"]},
             {"name": "eu-west-1", "clusters": ["west"]},
@@ -44,7 +45,8 @@ fn everything() -> Value {
         ],
         "outlierDetection": {
             "consecutiveGatewayErrors": 5, "consecutive5xxErrors": 0, "interval": "10s", "baseEjectionTime": "30s",
-            "maxEjectionTime": "5m", "maxEjectionPercent": 100,
+            "maxEjectionTime": "5m", "maxEjectionPercent": 100, "stallTimeout": "5s",
+            "failurePercentage": {"threshold": 50, "requestVolume": 100},
         },
     })
 }

@@ -45,6 +45,9 @@ fn right(shape: Shape, document: &Value) -> String {
         Shape::True => "`true`".to_owned(),
         Shape::Text => "a text".to_owned(),
         Shape::Whole(least, most) => format!("a whole number from {least} to {most}"),
+        Shape::Number(least, most) => {
+            format!("a number from {} to {}", f64::from(least) / 100.0, f64::from(most) / 100.0)
+        }
         Shape::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or "),
         Shape::Form(form) => format!("e.g. `{}`", form.example),
         Shape::Name(named) => one_of(names(named, document)),
@@ -60,6 +63,7 @@ fn example(shape: Shape) -> String {
         Shape::Boolean | Shape::True => "true".to_owned(),
         Shape::Text => "text".to_owned(),
         Shape::Whole(least, most) => (most.min(100).max(least)).to_string(),
+        Shape::Number(least, most) => (f64::from(most.min(100).max(least)) / 100.0).to_string(),
         Shape::Word(words) => words.first().copied().unwrap_or_default().to_owned(),
         Shape::Form(form) => form.example.to_owned(),
         Shape::Name(Named::Region) => "eu-west-1".to_owned(),

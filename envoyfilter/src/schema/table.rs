@@ -142,7 +142,11 @@ const OUTLIER_DETECTION: &[Key] = &[
         "502, 503, 504 or no answer, in a row; 0 is off. Default: 5.",
     ),
     optional("consecutive5xxErrors", Whole(0, 1_000), "Any 5xx in a row; 0 is off, and the default."),
-    optional("interval", DURATION, "How long without an ejection takes one off the multiplier. Default: 10s."),
+    optional(
+        "interval",
+        DURATION,
+        "The window of failurePercentage, how long a region may answer nothing while others do, and how long without an ejection takes one off the multiplier. Default: 10s.",
+    ),
     optional("baseEjectionTime", DURATION, "The n-th ejection in a row lasts n times this. Default: 30s."),
     optional("maxEjectionTime", DURATION, "No ejection lasts longer. Default: 300s."),
     optional(
@@ -150,12 +154,28 @@ const OUTLIER_DETECTION: &[Key] = &[
         Whole(0, 100),
         "How many regions of a service may be ejected at once. Default: 100.",
     ),
+    optional(
+        "failurePercentage",
+        Keys(FAILURE_PERCENTAGE),
+        "The share of failures, any 5xx among them, that ejects; never the last region in use.",
+    ),
+    optional("stallTimeout", DURATION, "Requests that nobody answers for so long eject. Default: 5s."),
 ];
 
-const WARMUP: &[Key] = &[optional(
-    "halfOpenRequests",
-    Whole(1, 1_000),
-    "How many requests at once may try a half-open region. Default: 1.",
-)];
+const FAILURE_PERCENTAGE: &[Key] = &[
+    optional("threshold", Whole(0, 100), "In percent; 0 is off. Default: 50."),
+    optional("requestVolume", Whole(1, 1_000_000), "Fewer requests in an interval say nothing. Default: 100."),
+];
+
+const WARMUP: &[Key] = &[
+    optional("duration", DURATION, "How long until it has all its requests again; 0s is at once. Default: 60s."),
+    optional("minimumPercent", Whole(0, 100), "What it gets at first, in percent of its requests. Default: 10."),
+    optional(
+        "aggression",
+        Shape::Number(10, 1_000),
+        "The share grows with (elapsed / duration) ^ (1 / aggression), as in Envoy's slow start. Default: 1.0, a straight line.",
+    ),
+    optional("halfOpenRequests", Whole(1, 1_000), "How many requests at once may try a half-open region. Default: 1."),
+];
 
 const TAG: &[Key] = &[optional("public", True, "Whether clients see the tag. Default: true.")];

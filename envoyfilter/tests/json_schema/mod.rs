@@ -13,6 +13,7 @@ pub(crate) fn accepts(schema: &Value, value: &Value) -> bool {
             Some("array") => value.is_array(),
             Some("string") => value.is_string(),
             Some("boolean") => value.is_boolean(),
+            Some("number") => value.is_number(),
             Some("integer") => value.is_u64() || value.is_i64(),
             other => panic!("a type of {other:?}"),
         },
@@ -20,8 +21,8 @@ pub(crate) fn accepts(schema: &Value, value: &Value) -> bool {
         "enum" => wanted.as_array().expect("a list").contains(value),
         "pattern" => value.as_str().is_none_or(|text| pattern(wanted).is_match(text)),
         "maxLength" => value.as_str().is_none_or(|text| text.chars().count() as u64 <= number(wanted)),
-        "minimum" => value.as_u64().is_none_or(|found| found >= number(wanted)) && !value.is_i64_below_zero(),
-        "maximum" => value.as_u64().is_none_or(|found| found <= number(wanted)),
+        "minimum" => value.as_f64().is_none_or(|found| found >= bound(wanted)),
+        "maximum" => value.as_f64().is_none_or(|found| found <= bound(wanted)),
         "minItems" => value.as_array().is_none_or(|items| items.len() as u64 >= number(wanted)),
         "items" => value.as_array().is_none_or(|items| items.iter().all(|item| accepts(wanted, item))),
         "required" => value.as_object().is_none_or(|object| {
@@ -42,20 +43,14 @@ pub(crate) fn accepts(schema: &Value, value: &Value) -> bool {
     })
 }
 
-trait BelowZero {
-    fn is_i64_below_zero(&self) -> bool;
-}
-
-impl BelowZero for Value {
-    fn is_i64_below_zero(&self) -> bool {
-        self.as_i64().is_some_and(|number| number < 0)
-    }
-}
-
 fn pattern(wanted: &Value) -> Regex {
     Regex::new(wanted.as_str().expect("a pattern is a string")).expect("a pattern compiles")
 }
 
 fn number(wanted: &Value) -> u64 {
     wanted.as_u64().expect("a limit is a whole number")
+}
+
+fn bound(wanted: &Value) -> f64 {
+    wanted.as_f64().expect("a bound is a number")
 }

@@ -62,10 +62,12 @@ pub enum Reason {
     Local,
     /// No region was asked for: one of the rule's `distribute`.
     Weighted,
-    /// The wanted region is ejected; this is the next in order.
+    /// The wanted region is ejected, or gets only a share; this is the next in order.
     Failover,
-    /// The wanted region is half-open and this request tries it.
+    /// A half-open region, which this request tries.
     HalfOpen,
+    /// A region that is coming back, and this request is in its share.
+    Ramp,
     /// No region is usable.
     Exhausted,
     /// The region that was asked for does not exist.
@@ -84,6 +86,7 @@ impl Reason {
             Self::Weighted => "weighted",
             Self::Failover => "failover",
             Self::HalfOpen => "half_open",
+            Self::Ramp => "ramp",
             Self::Exhausted => "exhausted",
             Self::UnknownRegion => "unknown_region",
             Self::Fenced => "fenced",
@@ -159,7 +162,7 @@ pub fn decide(
         {
             Verdict::Split { reason: wish }
         }
-        _ => choose(policy, health, host.service, rule, want, wish, now)?,
+        _ => Choice { policy, health, service: host.service, rule, now, random }.choose(want, wish)?,
     };
     let native = native_plan(policy, rule, lines);
     Some(Decision { service: host.service, rule: rule_id, asked, want, native, verdict })
@@ -178,42 +181,62 @@ fn want(policy: &Policy, rule: &Rule, asked: Asked, random: u32) -> (RegionId, R
     }
 }
 
-/// Whether the native weights are right as they stand: every region that has a share may be used.
+/// Whether the native weights are right as they stand: every region that has a share may be used for all of it.
 fn split_is_usable(policy: &Policy, health: &Health, service: ServiceId, rule: &Rule, now: Timestamp) -> bool {
     let usable = |region| {
         let key = CellKey { service, region };
-        health.availability(key, now, policy.outlier_detection()) == Availability::Usable
+        health.availability(key, now, policy.health()) == Availability::Usable
     };
     rule.split().is_some_and(|split| split.shares().iter().all(|(region, _)| usable(*region)))
 }
 
-fn choose(
-    policy: &Policy,
-    health: &Health,
+/// What is known when a region has to be chosen.
+struct Choice<'a> {
+    policy: &'a Policy,
+    health: &'a Health,
     service: ServiceId,
-    rule: &Rule,
-    want: RegionId,
-    wish: Reason,
+    rule: &'a Rule,
     now: Timestamp,
-) -> Option<Verdict> {
-    let scope_id = rule.scope_for(want);
-    let route = |first, reason| Verdict::Route { plan: Plan { scope: scope_id, first }, reason };
-    if health.is_calm() {
-        return Some(route(want, wish));
-    }
-    let settings = policy.outlier_detection();
-    let usable = policy.scope(scope_id)?.order_from(want).find_map(|region| {
-        match health.availability(CellKey { service, region }, now, settings) {
-            Availability::Usable => Some((region, if region == want { wish } else { Reason::Failover })),
-            Availability::HalfOpen => Some((region, Reason::HalfOpen)),
-            Availability::Ejected(_) | Availability::HalfOpenBusy => None,
+    random: u32,
+}
+
+impl Choice<'_> {
+    /// The first region of the order that may serve this request. One that ramps serves its share, and everything where no other can:
+    /// a region that is coming back is better than none.
+    fn choose(&self, want: RegionId, wish: Reason) -> Option<Verdict> {
+        let scope_id = self.rule.scope_for(want);
+        let route = |first, reason| Verdict::Route { plan: Plan { scope: scope_id, first }, reason };
+        if self.health.is_calm() {
+            return Some(route(want, wish));
         }
-    });
-    Some(match (usable, rule.when_exhausted) {
-        (Some((region, reason)), _) => route(region, reason),
-        (None, WhenExhausted::Preferred) => route(want, Reason::Exhausted),
-        (None, WhenExhausted::Fail) => Verdict::Refuse { status: 503, reason: Reason::Exhausted },
-    })
+        let mut ramping = None;
+        for region in self.policy.scope(scope_id)?.order_from(want) {
+            let key = CellKey { service: self.service, region };
+            match self.health.availability(key, self.now, self.policy.health()) {
+                Availability::Usable => {
+                    return Some(route(region, if region == want { wish } else { Reason::Failover }));
+                }
+                Availability::HalfOpen => return Some(route(region, Reason::HalfOpen)),
+                Availability::Ramping(percent) if self.share(region) < percent => {
+                    return Some(route(region, Reason::Ramp));
+                }
+                Availability::Ramping(_) => ramping = ramping.or(Some(region)),
+                Availability::Ejected(_) | Availability::HalfOpenBusy => {}
+            }
+        }
+        Some(match (ramping, self.rule.when_exhausted) {
+            (Some(region), _) => route(region, Reason::Ramp),
+            (None, WhenExhausted::Preferred) => route(want, Reason::Exhausted),
+            (None, WhenExhausted::Fail) => Verdict::Refuse { status: 503, reason: Reason::Exhausted },
+        })
+    }
+
+    /// A number below 100, independent for each region and of what `distribute` did with the same random number.
+    fn share(&self, region: RegionId) -> u8 {
+        let mixed = (self.random ^ u32::from(region.0).wrapping_add(1)).wrapping_mul(0x9e37_79b1);
+        let mixed = (mixed ^ (mixed >> 15)).wrapping_mul(0x85eb_ca77);
+        u8::try_from((mixed >> 16) % 100).unwrap_or(0)
+    }
 }
 
 /// A region that stood before the chosen one in the order, and why it was not taken.
@@ -235,7 +258,7 @@ pub fn candidates<'a>(
     let scope = policy.rule(decision.rule).and_then(|rule| policy.scope(rule.scope_for(decision.want)));
     scope.into_iter().flat_map(move |scope| scope.order_from(decision.want)).map(move |region| {
         let key = CellKey { service: decision.service, region };
-        Candidate { region, availability: health.availability(key, now, policy.outlier_detection()) }
+        Candidate { region, availability: health.availability(key, now, policy.health()) }
     })
 }
 

@@ -39,3 +39,8 @@ id!(
     /// An ordered set of regions a request may be served in: all of them, a fence, or less.
     ScopeId
 );
+
+impl ServiceId {
+    /// Every service at once, where a region is meant as a whole. No policy has so many services that one has this number.
+    pub(crate) const EVERY: Self = Self(u16::MAX);
+}

@@ -112,14 +112,19 @@ pub fn judge(
     let answered = facts.answered || tagged.is_some();
     let planned = expected.map(|e| (e.service, e.region)).or(facts.planned);
     let probe = expected.filter(|e| e.probe).map(|e| CellKey { service: e.service, region: e.region });
-    let outcome = outcome(response);
+    // Only the serving side itself can say that a failure is its own.
+    let outcome = match outcome(response) {
+        Outcome::GatewayError if tagged.is_none() => Outcome::Unreachable,
+        outcome => outcome,
+    };
     let retried = response.attempts > 1;
 
     let events = match planned {
         Some((service, wanted)) if facts.tried || answered => {
             let event = |region, outcome| {
                 let key = CellKey { service, region };
-                Some(Event { key, outcome, probe: probe == Some(key) })
+                // Who did not answer has proved nothing.
+                Some(Event { key, outcome, probe: probe == Some(key) && outcome != Outcome::Absent })
             };
             let elsewhere = last_tried.filter(|region| *region != wanted);
             match (retried, elsewhere, outcome) {
@@ -129,7 +134,8 @@ pub fn judge(
                 (true, None, Outcome::Success) if last_tried == Some(wanted) => [event(wanted, outcome), None],
                 // Nobody answered well: the wanted region is charged, and nobody else.
                 (true, _, _) => [event(wanted, Outcome::GatewayError), None],
-                (false, Some(other), _) => [event(other, outcome), None],
+                // Envoy's own balancing moved it: the wanted region did not fail, and did not answer either.
+                (false, Some(other), _) => [event(other, outcome), event(wanted, Outcome::Absent)],
                 (false, None, _) => [event(wanted, outcome), None],
             }
         }

@@ -27,9 +27,10 @@ mod rule;
 pub use config::{INTERNAL_HEADERS, LocalHints, Problem, Severity, UnknownKeys, compile};
 pub use decision_header::{DecisionRecord, add_delivery, decision_header};
 pub use header_map::HeaderMap;
+pub use health::OutlierDetection;
 pub use ids::{RegionId, RuleId, ScopeId, ServiceId};
 pub use plan::{Plan, Scope};
-pub use policy::{Asked, Destination, OutlierDetection, Policy, Role, Service, Table, Timestamp, VirtualHost};
+pub use policy::{Asked, Destination, Policy, Role, Service, Table, Timestamp, VirtualHost};
 pub use region::Region;
 pub use rule::{Method, OnUnknownRegion, Rescue, Rule, RuleMatch, Split, WhenExhausted};
 

@@ -4,7 +4,7 @@
 //! not depend on how many regions, hosts or rules there are: hosts and spellings are found by hash, a plan's name is computed here.
 
 use crate::ascii::{AsciiMap, fnv1a};
-use crate::health::CellKey;
+use crate::health::{CellKey, HealthSettings, OutlierDetection};
 use crate::hosts::{HostPattern, HostTable};
 use crate::ids::{RegionId, RuleId, ScopeId, ServiceId};
 use crate::plan::{Plan, Scope};
@@ -27,7 +27,7 @@ pub struct Policy {
     pub(crate) virtual_hosts: Box<[VirtualHost]>,
     pub(crate) hosts: HostTable,
     pub(crate) rules: Box<[Rule]>,
-    pub(crate) outlier_detection: OutlierDetection,
+    pub(crate) health: HealthSettings,
     pub(crate) revision: u16,
 }
 
@@ -98,31 +98,32 @@ impl VirtualHost {
     }
 }
 
-/// When a region is ejected for a service, and for how long. Names as in Istio's `OutlierDetection`; a "host" is a region here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutlierDetection {
-    /// 502, 503, 504 or no answer, in a row; 0 is off. Default 5, as Envoy's.
-    pub consecutive_gateway_errors: u32,
-    /// Any 5xx in a row; 0 is off, and the default: a bug in an application is in every region.
-    pub consecutive_5xx_errors: u32,
-    /// How much time without ejection, with successes, takes one off the multiplier. Default 10 s.
-    pub interval: Duration,
-    /// The n-th ejection in a row lasts n times this. Default 30 s.
-    pub base_ejection_time: Duration,
-    /// No ejection lasts longer. Default 300 s.
-    pub max_ejection_time: Duration,
-    /// How many regions of a service may be ejected at once, in percent; one always may. Default 100, because the fence's `whenExhausted`
-    /// says what happens then; Envoy's 10 would keep a region of two in use whatever it answers.
-    pub max_ejection_percent: u8,
-    /// How many requests at once may try a half-open region. Default 1.
-    pub half_open_requests: u16,
-}
-
 /// Milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
+    /// No time at all: the epoch stands for what has not happened.
+    pub const NEVER: Self = Self(0);
+
+    /// Whether it stands for what has not happened.
+    #[must_use]
+    pub fn is_never(self) -> bool {
+        self == Self::NEVER
+    }
+
+    /// This time, or another if it has not happened.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        if self.is_never() { other } else { self }
+    }
+
+    /// How long ago this was, at `now`; zero if it is yet to come.
+    #[must_use]
+    pub fn elapsed(self, now: Self) -> Duration {
+        now.since(self)
+    }
+
     /// This much later.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
@@ -179,10 +180,16 @@ impl Policy {
         &self.virtual_hosts
     }
 
+    /// When a region is ejected, and how it comes back.
+    #[must_use]
+    pub fn health(&self) -> &HealthSettings {
+        &self.health
+    }
+
     /// When a region is ejected, and for how long.
     #[must_use]
     pub fn outlier_detection(&self) -> &OutlierDetection {
-        &self.outlier_detection
+        &self.health.outlier_detection
     }
 
     /// A short fingerprint of the document.

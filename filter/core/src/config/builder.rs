@@ -2,10 +2,11 @@
 
 use super::reader::{Node, Object, closest};
 use crate::ascii::AsciiMap;
+use crate::health::HealthSettings;
 use crate::hosts::{HostPattern, HostTable};
 use crate::ids::{RegionId, RuleId, ScopeId, ServiceId};
 use crate::plan::{Scope, ScopeName};
-use crate::policy::{OutlierDetection, Policy, Role, Service, Table, VirtualHost};
+use crate::policy::{Policy, Role, Service, Table, VirtualHost};
 use crate::region::Region;
 use crate::rule::Rule;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -49,7 +50,7 @@ pub(super) struct Settings {
     pub(super) table: Table,
     pub(super) local: Option<RegionId>,
     pub(super) region_header: String,
-    pub(super) outlier_detection: OutlierDetection,
+    pub(super) health: HealthSettings,
     pub(super) revision: u16,
 }
 
@@ -153,7 +154,7 @@ impl Builder {
             virtual_hosts: virtual_hosts.into(),
             hosts,
             rules: self.rules.into(),
-            outlier_detection: settings.outlier_detection,
+            health: settings.health,
             revision: settings.revision,
         })
     }

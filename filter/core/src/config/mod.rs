@@ -120,7 +120,7 @@ fn build(reader: &Reader, document: &Value, hints: &LocalHints<'_>) -> Option<Po
     regions::read_fences(&root, &mut builder);
     services::read(&root, &mut builder);
     rules::read(&root, &mut builder, local);
-    let outlier_detection = outlier::read(&root);
+    let health = outlier::read(&root, Vec::new());
 
     builder.finish(
         &root,
@@ -130,7 +130,7 @@ fn build(reader: &Reader, document: &Value, hints: &LocalHints<'_>) -> Option<Po
             table: table.unwrap_or_default(),
             local,
             region_header: header?,
-            outlier_detection,
+            health,
             revision: fingerprint(document),
         },
     )

@@ -143,6 +143,24 @@ impl<'d> Node<'d> {
         inside
     }
 
+    /// A number with up to two decimals, in hundredths; both bounds are allowed.
+    pub(super) fn hundredths(&self, min: u32, max: u32) -> Option<u32> {
+        let number = self.expect(self.value.as_f64(), "a number")?;
+        let scaled = number * 100.0;
+        let inside = (f64::from(min)..=f64::from(max)).contains(&scaled);
+        if !inside {
+            self.error(format!("is not between {}.{:02} and {}.{:02}", min / 100, min % 100, max / 100, max % 100));
+        }
+        // It is inside the bounds of a `u32`; what is finer than a hundredth is cut off.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        inside.then_some((scaled + 0.5) as u32)
+    }
+
+    /// A duration, or `0s` where none at all makes sense.
+    pub(super) fn duration_or_none(&self) -> Option<Duration> {
+        if self.value.as_str() == Some("0s") { Some(Duration::ZERO) } else { self.duration() }
+    }
+
     /// A duration such as `10s`, `250ms` or `5m`; more than nothing and at most a day.
     pub(super) fn duration(&self) -> Option<Duration> {
         let Some(text) = self.value.as_str() else {

@@ -316,7 +316,7 @@ mod properties {
             let decision = ask(&policy, &health, &wish);
             let is_usable = |region| {
                 let key = CellKey { service: decision.service, region };
-                matches!(health.availability(key, NOW, policy.outlier_detection()), Availability::Usable | Availability::HalfOpen)
+                matches!(health.availability(key, NOW, policy.health()), Availability::Usable | Availability::HalfOpen)
             };
             let any = candidates(&policy, &health, &decision, NOW).any(|candidate| is_usable(candidate.region));
             match decision.chosen() {
@@ -351,7 +351,7 @@ mod properties {
             let mut health = Health::default();
             health.eject(key, Timestamp(NOW.0 + left));
             let later = NOW.plus(Duration::from_millis(left));
-            prop_assert_eq!(health.availability(key, later, policy.outlier_detection()), Availability::HalfOpen);
+            prop_assert_eq!(health.availability(key, later, policy.health()), Availability::HalfOpen);
         }
     }
 }

@@ -1,24 +1,16 @@
-//! One service in one region: healthy, ejected, half-open.
+//! One service in one region (or a whole region): healthy, ejected, half-open, ramping.
 //!
 //! Ejection follows Envoy's outlier detection (so many errors in a row; the n-th ejection n times as long), with two differences. The
 //! multiplier goes down only while real requests succeed, not because time passed: a region that got no traffic has proven nothing.
-//! And the way back is by evidence: when the time is over the region is half-open, a few requests try it, and the first of them
-//! decides. Outcomes of other requests, sent before the ejection and answered after it, change nothing.
+//! And the way back is by evidence: when the time is over (and the probe passes, where there is one) the region is half-open, a few
+//! requests try it, the first of them decides, and then its share grows. Outcomes of other requests, sent before the ejection and
+//! answered after it, change nothing.
 
-use super::Availability;
-use crate::policy::{OutlierDetection, Timestamp};
-use std::time::Duration;
-
-/// What a region did with a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// An answer below 500.
-    Success,
-    /// 502, 503, 504, or no answer at all: connect failure, reset, timeout.
-    GatewayError,
-    /// Another 5xx: the application's own.
-    ServerError,
-}
+use super::change::{Cause, Transition};
+use super::settings::{HealthSettings, OutlierDetection};
+use super::window::Window;
+use super::{Availability, Outcome};
+use crate::policy::Timestamp;
 
 /// A cell's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +21,8 @@ pub enum State {
     Ejected,
     /// Its time is over; tokens try it.
     HalfOpen,
+    /// In use for a share of its requests that grows.
+    Ramping,
 }
 
 impl State {
@@ -39,56 +33,12 @@ impl State {
             Self::Healthy => "healthy",
             Self::Ejected => "ejected",
             Self::HalfOpen => "half-open",
+            Self::Ramping => "ramping",
         }
     }
 }
 
-/// What changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Transition {
-    /// Nothing that anyone but the counters would notice.
-    None,
-    /// The region was ejected, or a half-open one was ejected again.
-    Ejected {
-        /// For how long.
-        duration: Duration,
-        /// The how-manieth time in a row.
-        times: u16,
-        /// The setting that did it.
-        cause: Cause,
-    },
-    /// A half-open region answered and is in use again.
-    Readmitted,
-}
-
-/// Why a region was ejected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// `consecutiveGatewayErrors`.
-    ConsecutiveGatewayErrors,
-    /// `consecutive5xxErrors`.
-    Consecutive5xxErrors,
-    /// A half-open region failed a request that tried it.
-    HalfOpen,
-}
-
-impl Cause {
-    /// Every cause.
-    pub const ALL: [Self; 3] = [Self::ConsecutiveGatewayErrors, Self::Consecutive5xxErrors, Self::HalfOpen];
-
-    /// The name in logs and metrics: the setting's.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ConsecutiveGatewayErrors => "consecutiveGatewayErrors",
-            Self::Consecutive5xxErrors => "consecutive5xxErrors",
-            Self::HalfOpen => "halfOpen",
-        }
-    }
-}
-
-/// One service in one region. The default is healthy without history.
+/// The default is healthy without history. A time of zero is "never".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cell {
     pub(super) gateway_errors: u16,
@@ -96,10 +46,37 @@ pub(super) struct Cell {
     /// Ejections in a row, less what successes took off.
     pub(super) times: u16,
     pub(super) tokens_out: u16,
-    /// Ejected until then, and half-open from then on; zero: healthy.
+    /// Ejected until then, and half-open from then on.
     pub(super) until: Timestamp,
-    /// Healthy: when the next success takes one off `times`. Half-open: when the tokens that are out are given up for lost.
+    /// In use: when the next success takes one off `times`. Half-open: when the tokens that are out are given up for lost.
     pub(super) due: Timestamp,
+    /// When its share began to grow.
+    pub(super) ramp_from: Timestamp,
+    /// What was counted lately.
+    pub(super) window: Window,
+    /// Since when others answer in its place and it answers nothing.
+    pub(super) absent_since: Timestamp,
+    /// Since when requests are known to wait for it.
+    pub(super) stalled_since: Timestamp,
+    /// When it last failed in a way that may be the path's fault and not the service's.
+    pub(super) unreachable_at: Timestamp,
+    /// When its probe last had a result, and how many of which kind in a row.
+    pub(super) probed_at: Timestamp,
+    pub(super) probe_failures: u16,
+    pub(super) probe_passes: u16,
+}
+
+/// What a cell is told of beside an outcome.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Circumstances<'a> {
+    pub(super) now: Timestamp,
+    pub(super) settings: &'a HealthSettings,
+    /// The request held one of the region's tokens.
+    pub(super) probe: bool,
+    /// `maxEjectionPercent` leaves room.
+    pub(super) may_eject: bool,
+    /// Another region of the service is in use.
+    pub(super) has_company: bool,
 }
 
 impl Cell {
@@ -107,113 +84,228 @@ impl Cell {
         Self { times: 1, until: Timestamp(until.0.max(1)), ..Self::default() }
     }
 
+    /// Neither ejected nor on its way back.
     pub(super) fn is_healthy(&self) -> bool {
-        self.until == Timestamp::default()
+        self.until.is_never() && self.ramp_from.is_never()
     }
 
-    pub(super) fn state(&self, now: Timestamp) -> State {
-        if self.is_healthy() {
-            State::Healthy
-        } else if now < self.until {
+    /// In use, if only for a share of its requests.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.until.is_never()
+    }
+
+    /// Whether the next success has to be known at once: it ends a row of errors, or proves something.
+    pub(super) fn awaits_success(&self, now: Timestamp) -> bool {
+        self.gateway_errors > 0
+            || self.server_errors > 0
+            || !self.absent_since.is_never()
+            || !self.stalled_since.is_never()
+            || (self.times > 0 && now >= self.due)
+    }
+
+    pub(super) fn state(&self, probed: bool, now: Timestamp, settings: &HealthSettings) -> State {
+        if self.is_in_use() {
+            let over = self.ramp_from.is_never() || self.ramp_from.elapsed(now) >= settings.warmup.ramp.duration();
+            if over { State::Healthy } else { State::Ramping }
+        } else if now < self.until || (probed && self.probe_forbids(now, settings)) {
             State::Ejected
         } else {
             State::HalfOpen
         }
     }
 
-    pub(super) fn availability(&self, now: Timestamp, settings: &OutlierDetection) -> Availability {
-        match self.state(now) {
+    fn probe_forbids(&self, now: Timestamp, settings: &HealthSettings) -> bool {
+        let fresh = self.probed_at.elapsed(now) < settings.probe_is_stale_after();
+        fresh && self.probe_passes < settings.active_health_check.healthy_threshold
+    }
+
+    pub(super) fn availability(&self, probed: bool, now: Timestamp, settings: &HealthSettings) -> Availability {
+        match self.state(probed, now, settings) {
             State::Healthy => Availability::Usable,
+            State::Ramping => Availability::Ramping(settings.warmup.ramp.percent(self.ramp_from.elapsed(now))),
             State::Ejected => Availability::Ejected(self.until.since(now)),
-            State::HalfOpen if self.tokens_out < settings.half_open_requests || now >= self.due => {
+            State::HalfOpen if self.tokens_out < settings.warmup.half_open_requests || now >= self.due => {
                 Availability::HalfOpen
             }
             State::HalfOpen => Availability::HalfOpenBusy,
         }
     }
 
-    pub(super) fn take_token(&mut self, now: Timestamp, settings: &OutlierDetection) -> bool {
-        if self.availability(now, settings) != Availability::HalfOpen {
-            return false;
-        }
+    pub(super) fn take_token(&mut self, now: Timestamp, settings: &OutlierDetection) {
         let lost = now >= self.due;
         self.tokens_out = if lost { 1 } else { self.tokens_out.saturating_add(1) };
         self.due = now.plus(settings.interval);
-        true
     }
 
     /// Nobody else tries for a tenth of the interval: whatever kept this request away keeps the next one away as well.
-    pub(super) fn return_token(&mut self, now: Timestamp, settings: &OutlierDetection) {
-        if self.state(now) == State::HalfOpen {
-            self.tokens_out = settings.half_open_requests;
-            self.due = now.plus(settings.interval / 10);
+    pub(super) fn return_token(&mut self, now: Timestamp, settings: &HealthSettings) {
+        if !self.is_in_use() && now >= self.until {
+            self.tokens_out = settings.warmup.half_open_requests;
+            self.due = now.plus(settings.outlier_detection.interval / 10);
         }
     }
 
-    pub(super) fn record(
-        &mut self,
-        outcome: Outcome,
-        probe: bool,
-        now: Timestamp,
-        settings: &OutlierDetection,
-        may_eject: bool,
-    ) -> Transition {
-        match (self.state(now), probe, outcome) {
-            (State::Healthy, _, Outcome::Success) => {
-                self.success(now, settings);
-                Transition::None
+    pub(super) fn record(&mut self, outcome: Outcome, at: &Circumstances<'_>) -> Transition {
+        if !self.is_in_use() {
+            // Whatever arrives without a token was sent before the ejection, or past it on purpose.
+            return match outcome {
+                _ if !at.probe || at.now < self.until => Transition::None,
+                Outcome::Success | Outcome::ServerError => self.readmit(at.now, at.settings),
+                Outcome::GatewayError | Outcome::Unreachable => self.eject(at, Cause::HalfOpen),
+                Outcome::Absent | Outcome::Stalled => Transition::None,
+            };
+        }
+        match outcome {
+            Outcome::Success => {
+                self.succeed(at.now, &at.settings.outlier_detection);
+                self.window.count(1, 0, at.now, at.settings.outlier_detection.interval);
+                return Transition::None;
             }
-            (State::Healthy, _, Outcome::GatewayError) => {
+            Outcome::GatewayError | Outcome::Unreachable => {
                 self.gateway_errors = self.gateway_errors.saturating_add(1);
                 self.server_errors = self.server_errors.saturating_add(1);
-                self.trip(now, settings, may_eject)
+                self.window.count(1, 1, at.now, at.settings.outlier_detection.interval);
             }
-            (State::Healthy, _, Outcome::ServerError) => {
+            Outcome::ServerError => {
                 self.gateway_errors = 0;
                 self.server_errors = self.server_errors.saturating_add(1);
-                self.trip(now, settings, may_eject)
+                self.window.count(1, 1, at.now, at.settings.outlier_detection.interval);
             }
-            (State::HalfOpen, true, Outcome::Success | Outcome::ServerError) => {
-                *self = Self { times: self.times, due: now.plus(settings.interval), ..Self::default() };
-                Transition::Readmitted
-            }
-            (State::HalfOpen, true, Outcome::GatewayError) => self.eject(now, settings, Cause::HalfOpen),
-            // Whatever else arrives was sent before the ejection, or past it on purpose.
-            (State::HalfOpen | State::Ejected, _, _) => Transition::None,
+            Outcome::Absent => self.absent_since = self.absent_since.or(at.now),
+            Outcome::Stalled => self.stalled_since = self.stalled_since.or(at.now),
+        }
+        match self.tripped(at) {
+            Some(cause) if at.may_eject => self.eject(at, cause),
+            Some(_) | None => Transition::None,
         }
     }
 
-    fn success(&mut self, now: Timestamp, settings: &OutlierDetection) {
+    /// The setting that is reached, if one is.
+    fn tripped(&self, at: &Circumstances<'_>) -> Option<Cause> {
+        let settings = &at.settings.outlier_detection;
+        let reached = |count: u16, limit: u32| limit > 0 && u32::from(count) >= limit;
+        let since = |time: Timestamp, limit| !time.is_never() && time.elapsed(at.now) >= limit;
+        if reached(self.gateway_errors, settings.consecutive_gateway_errors) {
+            Some(Cause::ConsecutiveGatewayErrors)
+        } else if reached(self.server_errors, settings.consecutive_5xx_errors) {
+            Some(Cause::Consecutive5xxErrors)
+        } else if at.has_company && settings.failure_percentage.is_some_and(|limit| self.window.exceeds(limit)) {
+            Some(Cause::FailurePercentage)
+        } else if since(self.absent_since, settings.interval) {
+            Some(Cause::Absent)
+        } else if since(self.stalled_since, settings.stall_timeout / 2) {
+            Some(Cause::StallTimeout)
+        } else {
+            None
+        }
+    }
+
+    /// Several successes that nobody had to know of at once.
+    pub(super) fn add_successes(&mut self, count: u32, now: Timestamp, settings: &OutlierDetection) {
+        if self.is_in_use() && count > 0 {
+            self.succeed(now, settings);
+            self.window.count(count, 0, now, settings.interval);
+        }
+    }
+
+    fn succeed(&mut self, now: Timestamp, settings: &OutlierDetection) {
         self.gateway_errors = 0;
         self.server_errors = 0;
+        self.absent_since = Timestamp::NEVER;
+        self.stalled_since = Timestamp::NEVER;
         if self.times > 0 && now >= self.due {
             self.times -= 1;
             self.due = now.plus(settings.interval);
         }
         if self.times == 0 {
-            self.due = Timestamp::default();
+            self.due = Timestamp::NEVER;
         }
     }
 
-    fn trip(&mut self, now: Timestamp, settings: &OutlierDetection, may_eject: bool) -> Transition {
-        let reached = |count: u16, limit: u32| limit > 0 && u32::from(count) >= limit;
-        if !may_eject {
-            Transition::None
-        } else if reached(self.gateway_errors, settings.consecutive_gateway_errors) {
-            self.eject(now, settings, Cause::ConsecutiveGatewayErrors)
-        } else if reached(self.server_errors, settings.consecutive_5xx_errors) {
-            self.eject(now, settings, Cause::Consecutive5xxErrors)
+    /// Its probe answered.
+    pub(super) fn probe_passed(&mut self, now: Timestamp) {
+        self.probed_at = now;
+        self.probe_failures = 0;
+        self.probe_passes = self.probe_passes.saturating_add(1);
+    }
+
+    /// Its probe did not answer, or not as it should.
+    pub(super) fn probe_failed(&mut self, at: &Circumstances<'_>) -> Transition {
+        self.probed_at = at.now;
+        self.probe_passes = 0;
+        self.probe_failures = self.probe_failures.saturating_add(1);
+        let enough = self.probe_failures >= at.settings.active_health_check.unhealthy_threshold;
+        if self.is_in_use() && enough && at.may_eject {
+            self.eject(at, Cause::ActiveHealthCheck)
         } else {
             Transition::None
         }
     }
 
-    fn eject(&mut self, now: Timestamp, settings: &OutlierDetection, cause: Cause) -> Transition {
+    pub(super) fn eject(&mut self, at: &Circumstances<'_>, cause: Cause) -> Transition {
+        let settings = &at.settings.outlier_detection;
         let times = self.times.saturating_add(1);
         let duration = settings.base_ejection_time.saturating_mul(u32::from(times)).min(settings.max_ejection_time);
         // Envoy stops counting once the longest ejection is reached; otherwise it would take as long to forget.
         let capped = settings.base_ejection_time.saturating_mul(u32::from(self.times)) >= settings.max_ejection_time;
-        *self = Self { times: if capped { self.times } else { times }, until: now.plus(duration), ..Self::default() };
+        *self = Self {
+            times: if capped { self.times } else { times },
+            until: at.now.plus(duration),
+            unreachable_at: self.unreachable_at,
+            probed_at: self.probed_at,
+            probe_failures: self.probe_failures,
+            ..Self::default()
+        };
         Transition::Ejected { duration, times: self.times, cause }
+    }
+
+    fn readmit(&mut self, now: Timestamp, settings: &HealthSettings) -> Transition {
+        let ramps = !settings.warmup.ramp.duration().is_zero();
+        *self = Self {
+            times: self.times,
+            due: now.plus(settings.outlier_detection.interval),
+            ramp_from: if ramps { now } else { Timestamp::NEVER },
+            probed_at: self.probed_at,
+            probe_passes: self.probe_passes,
+            ..Self::default()
+        };
+        Transition::Readmitted { ramps }
+    }
+
+    /// Forgets what is over. Errors in a row are forgotten after the longest ejection: a row that takes longer than that is none.
+    pub(super) fn age(&mut self, now: Timestamp, settings: &HealthSettings) -> Transition {
+        if !self.is_in_use() {
+            return Transition::None;
+        }
+        let outlier = &settings.outlier_detection;
+        if self.window.start.elapsed(now) >= outlier.max_ejection_time {
+            (self.gateway_errors, self.server_errors) = (0, 0);
+        }
+        if self.window.start.elapsed(now) >= outlier.interval {
+            self.window = if self.gateway_errors == 0 && self.server_errors == 0 {
+                Window::default()
+            } else {
+                Window { start: self.window.start, ..Window::default() }
+            };
+        }
+        if self.unreachable_at.elapsed(now) >= outlier.interval {
+            self.unreachable_at = Timestamp::NEVER;
+        }
+        if self.stalled_since.elapsed(now) >= outlier.stall_timeout.saturating_mul(2) {
+            self.stalled_since = Timestamp::NEVER;
+        }
+        if self.absent_since.elapsed(now) >= outlier.interval.saturating_mul(3) {
+            self.absent_since = Timestamp::NEVER;
+        }
+        if self.probe_failures == 0
+            && self.probed_at.elapsed(now) >= outlier.interval.min(settings.probe_is_stale_after())
+        {
+            (self.probed_at, self.probe_passes) = (Timestamp::NEVER, 0);
+        }
+        if !self.ramp_from.is_never() && self.ramp_from.elapsed(now) >= settings.warmup.ramp.duration() {
+            self.ramp_from = Timestamp::NEVER;
+            return Transition::Warm;
+        }
+        Transition::None
     }
 }

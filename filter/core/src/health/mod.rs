@@ -1,20 +1,28 @@
 //! Each region's health for each service, as this Envoy has seen it.
 //!
-//! A cell is a small state machine (healthy → ejected → half-open → healthy) whose every change is returned as a [`Transition`], so
-//! that whoever applies it can log and count it once. Only cells that differ from healthy-with-no-history are kept: the whole state is
-//! a short sorted list that can be copied between workers as bytes ([`Health::to_bytes`]), and "is there anything to know?" is whether the
-//! list is empty. Time is an argument everywhere.
+//! A cell is a small state machine (healthy → ejected → half-open → ramping → healthy) whose every change is returned as a
+//! [`Transition`], so that whoever applies it can log and count it once. Only cells that differ from healthy-with-no-history are kept:
+//! the whole state is a short sorted list that can be copied between workers as bytes ([`Health::to_bytes`]), and "is there anything to
+//! know?" is whether the list is empty. Beside the services there is a cell for the region as a whole, which is ejected only when its
+//! path is what failed ([`blame`]). Time is an argument everywhere.
 
+mod blame;
 mod cell;
+mod change;
+mod settings;
 mod snapshot;
+mod window;
 
 use crate::ids::{RegionId, ServiceId};
-use crate::policy::{OutlierDetection, Timestamp};
-use cell::Cell;
-pub use cell::{Cause, Outcome, State, Transition};
+use crate::policy::Timestamp;
+pub use blame::ProbeResult;
+pub use cell::State;
+use cell::{Cell, Circumstances};
+pub use change::{Cause, Change, Changes, Transition};
+pub use settings::{ActiveHealthCheck, FailurePercentage, HealthSettings, OutlierDetection, Ramp, Warmup};
 use std::time::Duration;
 
-/// A service in a region: the scope of an ejection.
+/// A service in a region, or a whole region: the scope of an ejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CellKey {
     /// The service.
@@ -23,17 +31,75 @@ pub struct CellKey {
     pub region: RegionId,
 }
 
+impl CellKey {
+    /// The region, for every service.
+    #[must_use]
+    pub fn whole(region: RegionId) -> Self {
+        Self { service: ServiceId::EVERY, region }
+    }
+
+    /// The same region for every service.
+    fn of_region(self) -> Self {
+        Self::whole(self.region)
+    }
+}
+
+/// Something a region did with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Which service, in which region.
+    pub key: CellKey,
+    /// How it went.
+    pub outcome: Outcome,
+    /// The request held one of the region's half-open tokens.
+    pub probe: bool,
+}
+
+/// What a region did with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// An answer below 500.
+    Success,
+    /// 502, 503 or 504 from the service itself, or a failure nobody knows more about.
+    GatewayError,
+    /// No answer, or one that the service did not sign: connect failure, reset, timeout, a gateway on the way. Counts as a gateway
+    /// error for the service, and against the region if others there fail alike.
+    Unreachable,
+    /// Another 5xx: the application's own.
+    ServerError,
+    /// Somebody else answered at the first attempt: Envoy's own balancing moved it. No failure, but no sign of life either.
+    Absent,
+    /// Requests have waited for half of `stallTimeout`, and none was answered.
+    Stalled,
+}
+
 /// Whether a region may be used for a service now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Availability {
     /// Yes.
     Usable,
-    /// No, for this long still.
+    /// For this share of its requests, in percent.
+    Ramping(u8),
+    /// No, for this long still; no time left: until its probe passes.
     Ejected(Duration),
     /// By a request that takes a token first ([`Health::take_token`]).
     HalfOpen,
     /// Half-open, and every token is out.
     HalfOpenBusy,
+}
+
+impl Availability {
+    /// The one that leaves less, of a service's and its region's.
+    fn worse(self, other: Self) -> Self {
+        let rank = |availability: &Self| match availability {
+            Self::Usable => (0, Duration::ZERO),
+            Self::Ramping(percent) => (1, Duration::from_millis(u64::from(100 - (*percent).min(100)))),
+            Self::HalfOpen => (2, Duration::ZERO),
+            Self::HalfOpenBusy => (3, Duration::ZERO),
+            Self::Ejected(left) => (4, *left),
+        };
+        if rank(&self) >= rank(&other) { self } else { other }
+    }
 }
 
 /// The health of every service in every region. Empty means healthy.
@@ -57,68 +123,144 @@ impl Health {
 
     /// Whether the region may be used for the service at `now`.
     #[must_use]
-    pub fn availability(&self, key: CellKey, now: Timestamp, settings: &OutlierDetection) -> Availability {
-        self.cell(key).map_or(Availability::Usable, |cell| cell.availability(now, settings))
+    pub fn availability(&self, key: CellKey, now: Timestamp, settings: &HealthSettings) -> Availability {
+        self.of(key)
+            .map(|(own, cell)| cell.availability(settings.is_probed(own.service), now, settings))
+            .fold(Availability::Usable, Availability::worse)
     }
 
     /// The state of a cell, for people and metrics.
     #[must_use]
-    pub fn state(&self, key: CellKey, now: Timestamp) -> State {
-        self.cell(key).map_or(State::Healthy, |cell| cell.state(now))
+    pub fn state(&self, key: CellKey, now: Timestamp, settings: &HealthSettings) -> State {
+        let probed = settings.is_probed(key.service);
+        self.cell(key).map_or(State::Healthy, |cell| cell.state(probed, now, settings))
+    }
+
+    /// Whether a success has to be recorded at once, may be counted together with others ([`Health::add_successes`]), or not at all.
+    #[must_use]
+    pub fn notice(&self, key: CellKey, now: Timestamp) -> Notice {
+        match self.of(key).map(|(_, cell)| cell.awaits_success(now)).reduce(|one, other| one || other) {
+            None => Notice::Never,
+            Some(false) => Notice::Later,
+            Some(true) => Notice::AtOnce,
+        }
     }
 
     /// Takes one of a half-open region's tokens for a request that will try it. `false`: it is not half-open any more, or none is left.
     ///
     /// A token that never comes back (its stream was aborted) expires after the interval, because an Envoy that loses a token for good
     /// would never use the region again.
-    pub fn take_token(&mut self, key: CellKey, now: Timestamp, settings: &OutlierDetection) -> bool {
-        self.cell_mut(key).is_some_and(|cell| cell.take_token(now, settings))
+    pub fn take_token(&mut self, key: CellKey, now: Timestamp, settings: &HealthSettings) -> bool {
+        if self.availability(key, now, settings) != Availability::HalfOpen {
+            return false;
+        }
+        for key in [key, key.of_region()] {
+            let probed = settings.is_probed(key.service);
+            if let Some(cell) = self.cell_mut(key)
+                && cell.state(probed, now, settings) == State::HalfOpen
+            {
+                cell.take_token(now, &settings.outlier_detection);
+            }
+        }
+        true
     }
 
     /// Gives a token back whose request was served elsewhere and so proved nothing, as happens while Envoy's own outlier detection still
     /// keeps the region's hosts out. The next token is a tenth of the interval away.
-    pub fn return_token(&mut self, key: CellKey, now: Timestamp, settings: &OutlierDetection) {
-        if let Some(cell) = self.cell_mut(key) {
-            cell.return_token(now, settings);
+    pub fn return_token(&mut self, key: CellKey, now: Timestamp, settings: &HealthSettings) {
+        for key in [key, key.of_region()] {
+            if let Some(cell) = self.cell_mut(key) {
+                cell.return_token(now, settings);
+            }
         }
     }
 
-    /// Records what a region did with a request for a service. `probe` says that the request held one of its tokens. `regions` is how
-    /// many regions serve the service, for `maxEjectionPercent`.
-    pub fn record(&mut self, event: Event, now: Timestamp, settings: &OutlierDetection, regions: usize) -> Transition {
-        let may_eject = self.may_eject(event.key.service, settings, regions);
-        let index = match self.cells.binary_search_by_key(&event.key, |(key, _)| *key) {
-            Ok(index) => index,
-            Err(_) if event.outcome == Outcome::Success => return Transition::None,
-            Err(index) => {
-                self.cells.insert(index, (event.key, Cell::default()));
-                index
-            }
-        };
-        let Some((_, cell)) = self.cells.get_mut(index) else { return Transition::None };
-        let transition = cell.record(event.outcome, event.probe, now, settings, may_eject);
-        if *cell == Cell::default() {
-            self.cells.remove(index);
+    /// Records what a region did with a request for a service. `regions` is how many regions serve the service, for
+    /// `maxEjectionPercent`.
+    pub fn record(&mut self, event: Event, now: Timestamp, settings: &HealthSettings, regions: usize) -> Changes {
+        if event.outcome != Outcome::Success {
+            self.ensure(event.key);
         }
-        transition
+        let at = Circumstances { probe: event.probe, ..self.circumstances(event.key.service, now, settings, regions) };
+        let mut own = None;
+        if let Some(cell) = self.cell_mut(event.key) {
+            if event.outcome == Outcome::Unreachable {
+                cell.unreachable_at = now;
+            }
+            own = change(event.key, cell.record(event.outcome, &at));
+        }
+        let changes = [own, self.record_for_region(&event, &at)];
+        self.tidy();
+        changes
+    }
+
+    /// An answer says that the way there works. A failure is the service's, until others fail alike; but it decides for a region that is
+    /// being tried.
+    fn record_for_region(&mut self, event: &Event, at: &Circumstances<'_>) -> Option<Change> {
+        let key = event.key.of_region();
+        let outcome = match event.outcome {
+            Outcome::ServerError => Outcome::Success,
+            other => other,
+        };
+        match self.cell_mut(key) {
+            Some(cell) if event.probe || outcome == Outcome::Success => change(key, cell.record(outcome, at)),
+            Some(_) => None,
+            None if outcome == Outcome::Unreachable => self.blame_region(event.key.region, at),
+            None => None,
+        }
+    }
+
+    /// Counts successes that nobody had to know of at once.
+    pub fn add_successes(&mut self, key: CellKey, count: u32, now: Timestamp, settings: &HealthSettings) {
+        for key in [key, key.of_region()] {
+            if let Some(cell) = self.cell_mut(key) {
+                cell.add_successes(count, now, &settings.outlier_detection);
+            }
+        }
+        self.tidy();
+    }
+
+    /// Forgets what is over, and says which regions have warmed up. Cheap when there is nothing to forget; for the tick.
+    pub fn age(&mut self, now: Timestamp, settings: &HealthSettings) -> Vec<Change> {
+        let warm = self.cells.iter_mut().filter_map(|(key, cell)| change(*key, cell.age(now, settings)));
+        let warm = warm.collect();
+        self.tidy();
+        warm
     }
 
     /// Ejects a region for a service by hand until `until`: what `explain --ejected` and tests start from.
     pub fn eject(&mut self, key: CellKey, until: Timestamp) {
-        let cell = Cell::ejected(until);
-        match self.cells.binary_search_by_key(&key, |(key, _)| *key) {
-            Ok(index) => {
-                if let Some(entry) = self.cells.get_mut(index) {
-                    entry.1 = cell;
-                }
-            }
-            Err(index) => self.cells.insert(index, (key, cell)),
+        self.ensure(key);
+        if let Some(cell) = self.cell_mut(key) {
+            *cell = Cell::ejected(until);
         }
     }
 
-    fn may_eject(&self, service: ServiceId, settings: &OutlierDetection, regions: usize) -> bool {
-        let ejected = self.cells.iter().filter(|(key, cell)| key.service == service && !cell.is_healthy()).count();
-        ejected == 0 || (ejected + 1) * 100 <= usize::from(settings.max_ejection_percent) * regions
+    fn circumstances<'s>(
+        &self,
+        service: ServiceId,
+        now: Timestamp,
+        settings: &'s HealthSettings,
+        regions: usize,
+    ) -> Circumstances<'s> {
+        let out = self
+            .cells
+            .iter()
+            .filter(|(key, cell)| (key.service == service || key.service == ServiceId::EVERY) && !cell.is_in_use());
+        let out = out.count();
+        let percent = usize::from(settings.outlier_detection.max_ejection_percent);
+        Circumstances {
+            now,
+            settings,
+            probe: false,
+            may_eject: out == 0 || (out + 1) * 100 <= percent * regions,
+            has_company: out + 1 < regions,
+        }
+    }
+
+    /// A service's cell and its region's, as far as there are any.
+    fn of(&self, key: CellKey) -> impl Iterator<Item = (CellKey, &Cell)> {
+        [key, key.of_region()].into_iter().filter_map(|key| self.cell(key).map(|cell| (key, cell)))
     }
 
     fn cell(&self, key: CellKey) -> Option<&Cell> {
@@ -130,17 +272,32 @@ impl Health {
         let index = self.cells.binary_search_by_key(&key, |(key, _)| *key).ok()?;
         self.cells.get_mut(index).map(|(_, cell)| cell)
     }
+
+    /// Makes the cell if it is not there.
+    fn ensure(&mut self, key: CellKey) {
+        if let Err(index) = self.cells.binary_search_by_key(&key, |(key, _)| *key) {
+            self.cells.insert(index, (key, Cell::default()));
+        }
+    }
+
+    fn tidy(&mut self) {
+        self.cells.retain(|(_, cell)| *cell != Cell::default());
+    }
 }
 
-/// Something a region did with a request.
+/// What to do with a success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// Which service, in which region.
-    pub key: CellKey,
-    /// How it went.
-    pub outcome: Outcome,
-    /// The request held one of the region's half-open tokens.
-    pub probe: bool,
+pub enum Notice {
+    /// Nothing is known against the region.
+    Never,
+    /// It counts, but nothing hangs on it.
+    Later,
+    /// It ends a row of errors, or proves something.
+    AtOnce,
+}
+
+fn change(key: CellKey, transition: Transition) -> Option<Change> {
+    (transition != Transition::None).then_some(Change { key, transition })
 }
 
 #[cfg(test)]

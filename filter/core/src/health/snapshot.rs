@@ -4,12 +4,16 @@
 //! shared store belongs to nobody: bytes that do not parse are taken as "nothing known", never as an error.
 
 use super::cell::Cell;
+use super::window::Window;
 use super::{CellKey, Health};
 use crate::ids::{RegionId, ServiceId};
 use crate::policy::Timestamp;
 
-const VERSION: u8 = 1;
-const RECORD: usize = 28;
+const VERSION: u8 = 2;
+const SHORTS: usize = 8;
+const WORDS: usize = 2;
+const TIMES: usize = 8;
+const RECORD: usize = SHORTS * 2 + WORDS * 4 + TIMES * 8;
 
 impl Health {
     /// The bytes another worker can read with [`Health::from_bytes`].
@@ -18,13 +22,30 @@ impl Health {
         let mut bytes = Vec::with_capacity(1 + self.cells.len() * RECORD);
         bytes.push(VERSION);
         for (key, cell) in &self.cells {
-            for short in
-                [key.service.0, key.region.0, cell.gateway_errors, cell.server_errors, cell.times, cell.tokens_out]
-            {
-                bytes.extend_from_slice(&short.to_le_bytes());
-            }
-            bytes.extend_from_slice(&cell.until.0.to_le_bytes());
-            bytes.extend_from_slice(&cell.due.0.to_le_bytes());
+            let shorts: [u16; SHORTS] = [
+                key.service.0,
+                key.region.0,
+                cell.gateway_errors,
+                cell.server_errors,
+                cell.times,
+                cell.tokens_out,
+                cell.probe_failures,
+                cell.probe_passes,
+            ];
+            let words: [u32; WORDS] = [cell.window.requests, cell.window.failures];
+            let times: [Timestamp; TIMES] = [
+                cell.until,
+                cell.due,
+                cell.ramp_from,
+                cell.window.start,
+                cell.absent_since,
+                cell.stalled_since,
+                cell.unreachable_at,
+                cell.probed_at,
+            ];
+            shorts.iter().for_each(|short| bytes.extend_from_slice(&short.to_le_bytes()));
+            words.iter().for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
+            times.iter().for_each(|time| bytes.extend_from_slice(&time.0.to_le_bytes()));
         }
         bytes
     }
@@ -43,16 +64,36 @@ impl Health {
 }
 
 fn record(bytes: &[u8]) -> Option<(CellKey, Cell)> {
-    let short = |index: usize| Some(u16::from_le_bytes(bytes.get(index * 2..index * 2 + 2)?.try_into().ok()?));
-    let long = |at: usize| Some(Timestamp(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?)));
-    let key = CellKey { service: ServiceId(short(0)?), region: RegionId(short(1)?) };
+    let (shorts, rest) = bytes.split_at_checked(SHORTS * 2)?;
+    let (words, times) = rest.split_at_checked(WORDS * 4)?;
+    let mut shorts = shorts.chunks_exact(2).map(|two| two.try_into().map_or(0, u16::from_le_bytes));
+    let mut words = words.chunks_exact(4).map(|four| four.try_into().map_or(0, u32::from_le_bytes));
+    let mut times = times.chunks_exact(8).map(|eight| Timestamp(eight.try_into().map_or(0, u64::from_le_bytes)));
+    let key = CellKey { service: ServiceId(shorts.next()?), region: RegionId(shorts.next()?) };
+    // Fields are read in the order they are written.
+    let (gateway_errors, server_errors) = (shorts.next()?, shorts.next()?);
+    let (ejections, tokens_out) = (shorts.next()?, shorts.next()?);
+    let (probe_failures, probe_passes) = (shorts.next()?, shorts.next()?);
+    let (requests, failures) = (words.next()?, words.next()?);
+    let (until, due, ramp_from) = (times.next()?, times.next()?, times.next()?);
+    let window = Window { start: times.next()?, requests, failures };
+    let (absent_since, stalled_since) = (times.next()?, times.next()?);
+    let (unreachable_at, probed_at) = (times.next()?, times.next()?);
     let cell = Cell {
-        gateway_errors: short(2)?,
-        server_errors: short(3)?,
-        times: short(4)?,
-        tokens_out: short(5)?,
-        until: long(12)?,
-        due: long(20)?,
+        gateway_errors,
+        server_errors,
+        times: ejections,
+        tokens_out,
+        until,
+        due,
+        ramp_from,
+        window,
+        absent_since,
+        stalled_since,
+        unreachable_at,
+        probed_at,
+        probe_failures,
+        probe_passes,
     };
     Some((key, cell))
 }

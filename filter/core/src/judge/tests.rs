@@ -61,14 +61,20 @@ fn charge(region: &str, outcome: Outcome) -> (String, Outcome) {
 fn an_answer_counts_for_the_region_that_gave_it() {
     assert_eq!(case(200).charges(), [charge("eu-west-1", Outcome::Success)]);
     assert_eq!(case(404).charges(), [charge("eu-west-1", Outcome::Success)]);
-    assert_eq!(case(503).charges(), [charge("eu-west-1", Outcome::GatewayError)]);
+    let signed = Case { tag: Some("WEST"), ..case(503) };
+    assert_eq!(signed.charges(), [charge("eu-west-1", Outcome::GatewayError)]);
     assert_eq!(case(500).charges(), [charge("eu-west-1", Outcome::ServerError)]);
+}
+
+#[test]
+fn a_failure_that_the_serving_side_did_not_sign_may_be_the_paths() {
+    assert_eq!(case(503).charges(), [charge("eu-west-1", Outcome::Unreachable)]);
 }
 
 #[test]
 fn a_grpc_status_counts_as_what_envoy_takes_it_for() {
     let grpc = |status| Case { grpc: Some(status), ..case(200) }.charges();
-    assert_eq!(grpc(14), [charge("eu-west-1", Outcome::GatewayError)]);
+    assert_eq!(grpc(14), [charge("eu-west-1", Outcome::Unreachable)]);
     assert_eq!(grpc(13), [charge("eu-west-1", Outcome::ServerError)]);
     assert_eq!(grpc(0), [charge("eu-west-1", Outcome::Success)]);
     assert_eq!(grpc(5), [charge("eu-west-1", Outcome::Success)], "the client's own mistake");
@@ -96,7 +102,8 @@ fn a_rescue_that_failed_charges_nobody_but_the_wanted_region() {
 #[test]
 fn a_spilled_request_counts_where_it_was_served() {
     let case = Case { from: Some("us-east-1"), ..case(200) };
-    assert_eq!(case.charges(), [charge("us-east-1", Outcome::Success)]);
+    let absent = charge("eu-west-1", Outcome::Absent);
+    assert_eq!(case.charges(), [charge("us-east-1", Outcome::Success), absent]);
     assert_eq!(case.judge().delivery, Delivery::Spilled);
 }
 
@@ -110,7 +117,7 @@ fn an_answer_that_tried_no_upstream_charges_nobody() {
 #[test]
 fn a_region_that_could_not_be_reached_is_charged_and_served_nothing() {
     let case = Case { answered: false, ..case(503) };
-    assert_eq!(case.charges(), [charge("eu-west-1", Outcome::GatewayError)]);
+    assert_eq!(case.charges(), [charge("eu-west-1", Outcome::Unreachable)]);
     assert_eq!((case.judge().delivery, case.judge().served), (Delivery::Refused, None));
 }
 

@@ -1,3 +1,7 @@
+mod blame;
+mod evidence;
+mod ramp;
+
 use super::*;
 use crate::testing::NOW;
 #[cfg(target_arch = "wasm32")]
@@ -6,8 +10,18 @@ use crate::testing::test;
 const A: CellKey = CellKey { service: ServiceId(0), region: RegionId(0) };
 const B: CellKey = CellKey { service: ServiceId(0), region: RegionId(1) };
 
-fn settings() -> OutlierDetection {
-    OutlierDetection { consecutive_gateway_errors: 3, ..OutlierDetection::default() }
+fn settings() -> HealthSettings {
+    let outlier_detection = OutlierDetection { consecutive_gateway_errors: 3, ..OutlierDetection::default() };
+    let warmup = Warmup { ramp: Ramp::new(Duration::ZERO, 0, 100), ..Warmup::default() };
+    HealthSettings { outlier_detection, warmup, ..HealthSettings::default() }
+}
+
+/// The one transition of a change, if there was one.
+fn only(changes: Changes) -> Transition {
+    let mut changes = changes.into_iter().flatten();
+    let first = changes.next().map_or(Transition::None, |change| change.transition);
+    assert!(changes.next().is_none());
+    first
 }
 
 fn at(seconds: u64) -> Timestamp {
@@ -15,12 +29,12 @@ fn at(seconds: u64) -> Timestamp {
 }
 
 fn record(health: &mut Health, key: CellKey, outcome: Outcome, seconds: u64) -> Transition {
-    health.record(Event { key, outcome, probe: false }, at(seconds), &settings(), 2)
+    only(health.record(Event { key, outcome, probe: false }, at(seconds), &settings(), 2))
 }
 
 fn probe(health: &mut Health, outcome: Outcome, seconds: u64) -> Transition {
     assert!(health.take_token(A, at(seconds), &settings()));
-    health.record(Event { key: A, outcome, probe: true }, at(seconds), &settings(), 2)
+    only(health.record(Event { key: A, outcome, probe: true }, at(seconds), &settings(), 2))
 }
 
 fn eject(health: &mut Health, key: CellKey, seconds: u64) -> Transition {
@@ -30,7 +44,7 @@ fn eject(health: &mut Health, key: CellKey, seconds: u64) -> Transition {
 fn duration(transition: Transition) -> u64 {
     match transition {
         Transition::Ejected { duration, .. } => duration.as_secs(),
-        Transition::None | Transition::Readmitted => 0,
+        Transition::None | Transition::Readmitted { .. } | Transition::Warm => 0,
     }
 }
 
@@ -52,19 +66,20 @@ fn a_success_in_between_starts_the_count_again() {
         let _ = record(&mut health, A, Outcome::GatewayError, 0);
         let _ = record(&mut health, A, Outcome::Success, 0);
     }
-    assert!(health.is_quiet());
+    assert!(health.is_calm());
 }
 
 #[test]
 fn an_applications_own_errors_eject_only_when_asked_to() {
     let mut health = Health::default();
-    for _ in 0..100 {
+    for _ in 0..99 {
         assert_eq!(record(&mut health, A, Outcome::ServerError, 0), Transition::None);
     }
-    let counting = OutlierDetection { consecutive_5xx_errors: 2, ..settings() };
+    let mut counting = settings();
+    counting.outlier_detection.consecutive_5xx_errors = 2;
     let event = Event { key: B, outcome: Outcome::ServerError, probe: false };
-    assert_eq!(health.record(event, NOW, &counting, 2), Transition::None);
-    assert_eq!(duration(health.record(event, NOW, &counting, 2)), 30);
+    assert_eq!(only(health.record(event, NOW, &counting, 2)), Transition::None);
+    assert_eq!(duration(only(health.record(event, NOW, &counting, 2))), 30);
 }
 
 #[test]
@@ -114,7 +129,7 @@ fn after_a_try_that_was_served_elsewhere_the_next_waits_a_tenth_of_the_interval(
 fn a_half_open_region_that_answers_is_in_use_again() {
     let mut health = Health::default();
     let _ = eject(&mut health, A, 0);
-    assert_eq!(probe(&mut health, Outcome::Success, 30), Transition::Readmitted);
+    assert_eq!(probe(&mut health, Outcome::Success, 30), Transition::Readmitted { ramps: false });
     assert_eq!(health.availability(A, at(30), &settings()), Availability::Usable);
 }
 
@@ -179,15 +194,16 @@ fn late_answers_from_before_the_ejection_change_nothing() {
 
 #[test]
 fn one_region_may_always_be_ejected_and_the_next_only_within_the_percentage() {
-    let half = OutlierDetection { max_ejection_percent: 50, ..settings() };
+    let mut half = settings();
+    half.outlier_detection.max_ejection_percent = 50;
     let mut health = Health::default();
     for key in [A, B] {
         for _ in 0..3 {
             let _ = health.record(Event { key, outcome: Outcome::GatewayError, probe: false }, NOW, &half, 2);
         }
     }
-    assert_eq!(health.state(A, NOW), State::Ejected);
-    assert_eq!(health.state(B, NOW), State::Healthy);
+    assert_eq!(health.state(A, NOW, &half), State::Ejected);
+    assert_eq!(health.state(B, NOW, &half), State::Healthy);
 }
 
 #[test]
@@ -207,7 +223,7 @@ mod properties {
 
     /// What can happen to one service in four regions, with the seconds since the last thing that happened.
     fn histories() -> impl Strategy<Value = Vec<(u16, u8, u64)>> {
-        vec((0_u16..4, 0_u8..4, 0_u64..40), 0..200)
+        vec((0_u16..4, 0_u8..7, 0_u64..40), 0..200)
     }
 
     fn replay(history: &[(u16, u8, u64)], mut each: impl FnMut(&Health, Timestamp)) -> Health {
@@ -215,7 +231,15 @@ mod properties {
         for (region, what, seconds) in history {
             let key = CellKey { service: ServiceId(0), region: RegionId(*region) };
             now = now.plus(Duration::from_secs(*seconds));
-            let outcome = [Outcome::Success, Outcome::GatewayError, Outcome::GatewayError, Outcome::ServerError];
+            let outcome = [
+                Outcome::Success,
+                Outcome::GatewayError,
+                Outcome::GatewayError,
+                Outcome::ServerError,
+                Outcome::Unreachable,
+                Outcome::Absent,
+                Outcome::Stalled,
+            ];
             let probe = health.take_token(key, now, &settings());
             let event = Event { key, outcome: outcome[usize::from(*what)], probe };
             let _ = health.record(event, now, &settings(), 4);
@@ -240,7 +264,7 @@ mod properties {
 
         #[test]
         fn nobody_is_ejected_for_longer_than_the_longest(history in histories()) {
-            let longest = settings().max_ejection_time;
+            let longest = settings().outlier_detection.max_ejection_time;
             replay(&history, |health, now| {
                 for region in 0..4 {
                     let key = CellKey { service: ServiceId(0), region: RegionId(region) };
@@ -252,16 +276,37 @@ mod properties {
         }
 
         #[test]
+        fn a_cell_is_ejected_at_most_once_per_base_ejection_time(history in histories()) {
+            let (mut health, mut now) = (Health::default(), NOW);
+            let mut last = std::collections::BTreeMap::new();
+            for (region, what, seconds) in &history {
+                let key = CellKey { service: ServiceId(*region % 2), region: RegionId(*region / 2) };
+                now = now.plus(Duration::from_secs(*seconds));
+                let outcome = [Outcome::Success, Outcome::Unreachable, Outcome::GatewayError][usize::from(*what % 3)];
+                let probe = health.take_token(key, now, &settings());
+                for change in health.record(Event { key, outcome, probe }, now, &settings(), 4).iter().flatten() {
+                    if let Transition::Ejected { .. } = change.transition
+                        && let Some(before) = last.insert(change.key, now)
+                    {
+                        let least = settings().outlier_detection.base_ejection_time;
+                        prop_assert!(before.elapsed(now) >= least, "{change:?} again after {:?}", before.elapsed(now));
+                    }
+                }
+            }
+        }
+
+        #[test]
         fn enough_real_successes_make_everything_quiet_again(history in histories()) {
             let mut health = replay(&history, |_, _| {});
             let mut now = NOW.plus(Duration::from_secs(1_000_000));
             for _ in 0..400 {
-                now = now.plus(settings().interval);
+                now = now.plus(settings().outlier_detection.interval);
                 for region in 0..4 {
                     let key = CellKey { service: ServiceId(0), region: RegionId(region) };
                     let probe = health.take_token(key, now, &settings());
                     let _ = health.record(Event { key, outcome: Outcome::Success, probe }, now, &settings(), 4);
                 }
+                let _ = health.age(now, &settings());
             }
             prop_assert!(health.is_quiet());
         }
