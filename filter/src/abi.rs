@@ -25,6 +25,7 @@ impl Failed {
 pub(crate) enum Map {
     Request = 0,
     Response = 2,
+    ResponseTrailers = 3,
 }
 
 /// Which kind of metric.
@@ -49,6 +50,7 @@ unsafe extern "C" {
     fn proxy_get_property(path: *const u8, path_size: usize, value: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
     fn proxy_get_buffer_bytes(kind: u32, start: usize, max: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_get_shared_data(
         key: *const u8,
@@ -134,6 +136,12 @@ pub(crate) fn now() -> Result<Timestamp, Failed> {
 pub(crate) fn set_tick_period(milliseconds: u32) -> Result<(), Failed> {
     // SAFETY: no pointer is passed.
     checked(unsafe { proxy_set_tick_period_milliseconds(milliseconds) })
+}
+
+/// Lets the calls that follow act for a stream (or for a root context) other than the one of this callback.
+pub(crate) fn act_for(context: u32) -> Result<(), Failed> {
+    // SAFETY: no pointer is passed.
+    checked(unsafe { proxy_set_effective_context(context) })
 }
 
 /// The plugin configuration, whole.

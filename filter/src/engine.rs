@@ -3,23 +3,30 @@
 use crate::abi::{self, Metric};
 use crate::metrics::Metrics;
 use crate::shared_health::SharedHealth;
+use crate::successes::Successes;
+use crate::waiting::Waiting;
 use meridian_core::decide::{Decision, decide};
-use meridian_core::health::{Cause, CellKey, Event, State, Transition};
+use meridian_core::health::{Cause, CellKey, Change, Event, Notice, Outcome, State, Transition};
 use meridian_core::request::RequestFacts;
 use meridian_core::{Policy, Table, Timestamp};
 use std::cell::Cell;
 
-/// Services times regions, of four series each, and rules, of one, up to which series are defined at the start; beyond, when they are
+/// Services times regions, of nine series each, and rules, of one, up to which series are defined at the start; beyond, when they are
 /// first needed.
-const CELLS_AT_START: usize = 250;
+const CELLS_AT_START: usize = 150;
 const RULES_AT_START: usize = 250;
+/// One response in so many is looked at in full.
+const SAMPLE: u32 = 32;
 
 /// Everything a stream needs.
 pub(crate) struct Engine {
     pub(crate) policy: Policy,
     pub(crate) health: SharedHealth,
     pub(crate) metrics: Metrics,
+    pub(crate) waiting: Waiting,
+    successes: Successes,
     random: Cell<u64>,
+    answers: Cell<u32>,
 }
 
 impl Engine {
@@ -28,8 +35,11 @@ impl Engine {
         let engine = Self {
             health: SharedHealth::new(policy.layout()),
             metrics: Metrics::default(),
+            waiting: Waiting::default(),
+            successes: Successes::default(),
             policy,
             random: Cell::new(0),
+            answers: Cell::new(0),
         };
         engine.health.refresh(&engine.metrics);
         engine.define_metrics();
@@ -46,7 +56,7 @@ impl Engine {
         if !self.health.view().is_quiet() {
             self.health.refresh(&self.metrics);
         }
-        let settings = self.policy.outlier_detection();
+        let settings = self.policy.health();
         let mut decision = None;
         // Each lost race rules one region out; a host that fails every call must not make this a loop.
         for _ in 0..4 {
@@ -67,19 +77,66 @@ impl Engine {
         decision
     }
 
-    /// Records what was learned. Touches the shared health only if it changes by it.
+    /// Whether this response is one of those that are looked at in full though nothing seems wrong: a calm gateway has no other way to
+    /// see that a region answers in another's place.
+    pub(crate) fn samples(&self) -> bool {
+        let answers = self.answers.get().wrapping_add(1);
+        self.answers.set(answers);
+        answers.is_multiple_of(SAMPLE)
+    }
+
+    /// Records what was learned. Touches the shared health only if something hangs on it.
     pub(crate) fn record(&self, event: Event, now: Timestamp) {
-        let (settings, regions) = (self.policy.outlier_detection(), self.policy.regions().len());
-        let mut probe = self.health.view().clone();
-        let changes = probe.record(event, now, settings, regions) != Transition::None || probe != *self.health.view();
-        if !changes {
-            return;
+        let (settings, regions) = (self.policy.health(), self.policy.regions().len());
+        if event.outcome == Outcome::Success && !event.probe {
+            let notice = self.health.view().notice(event.key, now);
+            match notice {
+                Notice::Never => return,
+                Notice::Later if !self.successes.add(event.key) => return,
+                Notice::Later | Notice::AtOnce => {}
+            }
         }
-        let transition = self.health.update(&self.metrics, |health| health.record(event, now, settings, regions));
-        let (service, region) = self.names(event.key);
+        let changes = self.health.update(&self.metrics, |health| {
+            self.successes.flush(|key, count| health.add_successes(key, count, now, settings));
+            health.record(event, now, settings, regions)
+        });
+        self.successes.clear();
+        for change in changes.iter().flatten() {
+            self.tell(change);
+        }
+    }
+
+    /// Takes a token back whose request proved nothing.
+    pub(crate) fn return_token(&self, key: CellKey) {
+        let (settings, now) = (self.policy.health(), self.now());
+        self.health.update(&self.metrics, |health| health.return_token(key, now, settings));
+    }
+
+    /// What the passing of time does: the other workers' news, counts that waited, what is over, and requests that nobody answers.
+    pub(crate) fn tick(&self, root: u32) {
+        self.health.refresh(&self.metrics);
+        self.waiting.tick();
+        let now = self.now();
+        if !self.health.view().is_quiet() {
+            let settings = self.policy.health();
+            let warm = self.health.update(&self.metrics, |health| {
+                self.successes.flush(|key, count| health.add_successes(key, count, now, settings));
+                health.age(now, settings)
+            });
+            self.successes.clear();
+            warm.iter().for_each(|change| self.tell(change));
+        }
+        for key in self.waiting.stalled(root, &self.policy, &self.metrics) {
+            self.record(Event { key, outcome: Outcome::Stalled, probe: false }, now);
+        }
+    }
+
+    /// Logs and counts a change.
+    fn tell(&self, change: &Change) {
+        let (service, region) = self.names(change.key);
         let tags = [("service", service), ("region", region)];
-        match transition {
-            Transition::None => {}
+        let state = match change.transition {
+            Transition::None => return,
             Transition::Ejected { duration, times, cause } => {
                 let cause = cause.as_str();
                 // Durations print as people write them (`3s`, `1.5s`) only with a float's formatter, which is 10 KiB.
@@ -90,13 +147,15 @@ impl Engine {
                 log::warn!("ejected service={service} region={region} cause={cause} times={times} for={number}{unit}");
                 self.metrics
                     .count("meridian_ejections_total", &[("service", service), ("region", region), ("cause", cause)]);
-                self.metrics.set("meridian_region_state", &tags, gauge(State::Ejected));
+                State::Ejected
             }
-            Transition::Readmitted => {
+            Transition::Readmitted { ramps } => {
                 log::warn!("readmitted service={service} region={region}");
-                self.metrics.set("meridian_region_state", &tags, gauge(State::Healthy));
+                if ramps { State::Ramping } else { State::Healthy }
             }
-        }
+            Transition::Warm => State::Healthy,
+        };
+        self.metrics.set("meridian_region_state", &tags, gauge(state));
     }
 
     /// A random number, good enough to share requests out: splitmix64 over the time and what came before.
@@ -115,7 +174,8 @@ impl Engine {
 
     /// The names behind a cell, for logs and metrics.
     pub(crate) fn names(&self, key: CellKey) -> (&str, &str) {
-        let service = self.policy.service(key.service).map_or("", |service| &service.name);
+        // A region that is meant as a whole has no service; `*` is no name a service can have.
+        let service = self.policy.service(key.service).map_or("*", |service| &service.name);
         (service, self.policy.region_name(key.region))
     }
 
@@ -132,7 +192,7 @@ impl Engine {
         let (health, now) = (self.health.view(), self.now());
         for key in self.policy.cells() {
             let (service, region) = self.names(key);
-            let state = gauge(health.state(key, now));
+            let state = gauge(health.state(key, now, self.policy.health()));
             self.metrics.set("meridian_region_state", &[("service", service), ("region", region)], state);
             for cause in Cause::ALL {
                 let tags = [("service", service), ("region", region), ("cause", cause.as_str())];
@@ -148,5 +208,6 @@ fn gauge(state: State) -> u64 {
         State::Healthy => 0,
         State::Ejected => 1,
         State::HalfOpen => 2,
+        State::Ramping => 3,
     }
 }

@@ -28,11 +28,21 @@ pub(crate) fn response(headers: &HeaderMap) -> ResponseFacts<'_> {
     }
 }
 
+/// Whether the answer is a gRPC one, so that its status may come after its body.
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    matches!(headers.lines("content-type"), Lines::One(kind) if kind.starts_with(b"application/grpc"))
+}
+
 fn number(lines: Lines<'_>) -> Option<u32> {
     match lines {
-        Lines::One(digits) => std::str::from_utf8(digits).ok()?.parse().ok(),
+        Lines::One(value) => digits(value),
         Lines::None | Lines::Several => None,
     }
+}
+
+/// A whole number.
+pub(crate) fn digits(value: &[u8]) -> Option<u32> {
+    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 /// What the host knows beyond the headers. Six attributes at most, each about a microsecond: only for responses that are not plain.

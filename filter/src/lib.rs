@@ -15,10 +15,12 @@ mod metrics;
 mod root;
 mod shared_health;
 mod stream;
+mod successes;
+mod waiting;
 
 use proxy_wasm::types::LogLevel;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
+    proxy_wasm::set_root_context(|id| Box::new(root::Root::new(id)));
 }}

@@ -3,18 +3,22 @@
 use crate::abi;
 use crate::engine::Engine;
 use crate::stream::Stream;
+use crate::waiting::TICK;
 use meridian_core::{LocalHints, Policy, Problem, Role, Severity, UnknownKeys, compile};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 use std::rc::Rc;
 
-/// How often a calm worker looks whether another one has seen trouble.
-const TICK_MILLISECONDS: u32 = 250;
-
 /// The root context of one filter configuration on one worker.
-#[derive(Default)]
 pub(crate) struct Root {
+    id: u32,
     engine: Option<Rc<Engine>>,
+}
+
+impl Root {
+    pub(crate) fn new(id: u32) -> Self {
+        Self { id, engine: None }
+    }
 }
 
 impl Context for Root {}
@@ -42,7 +46,7 @@ impl RootContext for Root {
                 if !warnings.is_empty() {
                     engine.metrics.count("meridian_unknown_keys_total", &[]);
                 }
-                engine.metrics.checked("set_tick_period", abi::set_tick_period(TICK_MILLISECONDS));
+                engine.metrics.checked("set_tick_period", abi::set_tick_period(TICK.subsec_millis()));
                 self.engine = Some(engine);
                 true
             }
@@ -59,12 +63,12 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         if let Some(engine) = &self.engine {
-            engine.health.refresh(&engine.metrics);
+            engine.tick(self.id);
         }
     }
 
-    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
-        self.engine.as_ref().map(|engine| Box::new(Stream::new(Rc::clone(engine))) as Box<dyn HttpContext>)
+    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
+        self.engine.as_ref().map(|engine| Box::new(Stream::new(id, Rc::clone(engine))) as Box<dyn HttpContext>)
     }
 
     fn get_type(&self) -> Option<ContextType> {

@@ -4,7 +4,7 @@ use crate::abi::{self, Map};
 use crate::engine::Engine;
 use crate::facts::{self, DECISION, ROUTE, TAG};
 use meridian_core::decide::{Decision, Reason, Verdict, candidates};
-use meridian_core::judge::{Delivery, Expected, Judgement, UpstreamFacts, is_plain, judge};
+use meridian_core::judge::{Delivery, Expected, Judgement, ResponseFacts, UpstreamFacts, is_plain, judge};
 use meridian_core::request::{HeaderLines, Lines, RequestFacts};
 use meridian_core::{Asked, DecisionRecord, HeaderMap, Role, Timestamp, add_delivery, decision_header};
 use proxy_wasm::traits::{Context, HttpContext};
@@ -13,8 +13,20 @@ use std::rc::Rc;
 
 /// The context of one stream.
 pub(crate) struct Stream {
+    id: u32,
     engine: Rc<Engine>,
     trail: Trail,
+    /// Its place among those that wait for an answer.
+    place: Option<u32>,
+    /// A gRPC answer whose status comes in the trailers.
+    open: Option<Answered>,
+}
+
+/// What is known of an answer that is not complete.
+#[derive(Clone, Copy)]
+struct Answered {
+    expected: Option<Expected>,
+    attempts: u32,
 }
 
 /// What the request left behind for its response.
@@ -32,23 +44,55 @@ impl Context for Stream {}
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, _end: bool) -> Action {
         match self.engine.policy.role() {
-            Role::Gateway | Role::Outbound => self.request(),
+            Role::Gateway | Role::Outbound => {
+                let action = self.request();
+                if action == Action::Continue {
+                    self.place = Some(self.engine.waiting.begin(self.id));
+                }
+                action
+            }
             Role::Inbound => Action::Continue,
         }
     }
 
-    fn on_http_response_headers(&mut self, _count: usize, _end: bool) -> Action {
+    fn on_http_response_headers(&mut self, _count: usize, end: bool) -> Action {
+        self.stop_waiting();
         match self.engine.policy.role() {
-            Role::Gateway | Role::Outbound => self.response(),
+            Role::Gateway | Role::Outbound => self.response(end),
             Role::Inbound => self.tag_own(),
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        if let Some(answered) = self.open.take() {
+            self.complete(answered);
         }
         Action::Continue
     }
 }
 
+impl Drop for Stream {
+    /// A client that goes away says nothing about the region, so its token goes back.
+    fn drop(&mut self) {
+        self.stop_waiting();
+        if let Trail::Decided { decision, .. } = &self.trail
+            && let Some(key) = decision.token()
+        {
+            self.engine.return_token(key);
+        }
+    }
+}
+
 impl Stream {
-    pub(crate) fn new(engine: Rc<Engine>) -> Self {
-        Self { engine, trail: Trail::Native }
+    pub(crate) fn new(id: u32, engine: Rc<Engine>) -> Self {
+        Self { id, engine, trail: Trail::Native, place: None, open: None }
+    }
+
+    fn stop_waiting(&mut self) {
+        if let Some(place) = self.place.take() {
+            self.engine.waiting.end(place);
+        }
     }
 
     fn request(&mut self) -> Action {
@@ -117,7 +161,7 @@ impl Stream {
         }
     }
 
-    fn response(&mut self) {
+    fn response(&mut self, end: bool) {
         let (engine, metrics) = (Rc::clone(&self.engine), &self.engine.metrics);
         if matches!(self.trail, Trail::Refused) {
             return;
@@ -130,8 +174,13 @@ impl Stream {
         };
         let expected = decided.as_ref().and_then(expected);
         let plain = is_plain(&engine.policy, &response, expected);
-        if !(plain && engine.health.view().is_quiet()) {
-            let upstream = match (plain, expected) {
+        let sampled = engine.samples();
+        // What a gRPC call came to is in its trailers; until then it is no success.
+        let open = !end && plain && response.grpc_status.is_none() && facts::is_grpc(&headers);
+        self.open = open.then_some(Answered { expected, attempts: response.attempts });
+        let nothing_to_learn = plain && !sampled && engine.health.view().is_quiet();
+        if !(open || nothing_to_learn) {
+            let upstream = match (plain && !sampled, expected) {
                 (false, _) => Some(facts::upstream(&engine.policy, metrics)),
                 // A success that nobody decided about counts as well, or errors would never stop being in a row.
                 (true, None) => Some(UpstreamFacts {
@@ -180,12 +229,25 @@ impl Stream {
             self.engine.record(*event, now);
         }
         if let Some(key) = judgement.returned_token {
-            let settings = self.engine.policy.outlier_detection();
-            self.engine.health.update(&self.engine.metrics, |health| health.return_token(key, now, settings));
+            self.engine.return_token(key);
         }
         if judgement.mismatch {
             self.engine.metrics.count("meridian_mismatch_total", &[]);
         }
+    }
+
+    /// Judges a gRPC answer by its trailers.
+    fn complete(&self, answered: Answered) {
+        let (policy, metrics) = (&self.engine.policy, &self.engine.metrics);
+        let status = metrics.checked("get_header", abi::header(Map::ResponseTrailers, "grpc-status")).flatten();
+        let grpc_status = status.as_deref().and_then(facts::digits);
+        let tag = metrics.checked("get_header", abi::header(Map::Response, TAG)).flatten();
+        let response = ResponseFacts { status: 200, grpc_status, attempts: answered.attempts, tag: tag.as_deref() };
+        if is_plain(policy, &response, answered.expected) && self.engine.health.view().is_quiet() {
+            return;
+        }
+        let upstream = facts::upstream(policy, metrics);
+        self.learn(&judge(policy, &response, Some(upstream), answered.expected));
     }
 
     /// Sets the tag of a region, if it is known.

@@ -42,6 +42,7 @@ rules:
 - {{name: everyone, timeout: 5s{rescue}}}
 outlierDetection:
   {{consecutiveGatewayErrors: {THRESHOLD}, interval: 1s, baseEjectionTime: 1s, maxEjectionTime: 10s}}
+warmup: {{duration: 0s}}
 ",
         setting.table,
         tag_of(SANJOSE),

@@ -40,6 +40,7 @@ rules:
 - {name: residents, match: {hosts: [eu.example.com]}, fence: eu, timeout: 3s}
 - {name: everyone, timeout: 3s, rescue: {attempts: 3, perTryTimeout: 600ms, methods: [GET, HEAD]}}
 outlierDetection: {consecutiveGatewayErrors: 5, interval: 500ms, baseEjectionTime: 1s, maxEjectionTime: 2s}
+warmup: {duration: 0s}
 ";
 
 /// A mesh of two networks, and in which of them clients come in.

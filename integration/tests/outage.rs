@@ -111,6 +111,7 @@ rules:
 - {{name: everyone, timeout: {timeout}{rescue}}}
 outlierDetection:
   {{consecutiveGatewayErrors: {THRESHOLD}, interval: 500ms, baseEjectionTime: 2s, maxEjectionTime: 6s}}
+warmup: {{duration: 0s}}
 ",
             table = self.table
         )

@@ -37,6 +37,7 @@ rules:
 - {{name: by-service, match: {{services: [details]}}, onUnknownRegion: reject}}
 - {{name: everyone, rescue: {{attempts: 3, perTryTimeout: 2s, methods: [GET, HEAD]}}}}
 outlierDetection: {{consecutiveGatewayErrors: 3, interval: 500ms, baseEjectionTime: 1s, maxEjectionTime: 2s}}
+warmup: {{duration: 0s}}
 "#,
         setting.table
     )
