@@ -82,7 +82,9 @@ pub fn explain(policy: &Policy, request: &RequestLine, ejected: &[RegionId], now
     }
     let first = decide(policy, &health, &facts, now, 0)?;
     let splits = policy.rule(first.rule).is_some_and(|rule| rule.split().is_some());
-    let numbers = if splits { 0..100 } else { 0..1 };
+    let numbers = if splits || policy.is_drilling(now) { 0..100 } else { 0..1 };
+    // `distribute` looks at the last two digits of the number, a drill at the two before them: each pair comes once, in no step.
+    let numbers = numbers.map(|number| number * 37 % 100 * 100 + number);
     let decisions: Vec<_> = numbers.filter_map(|random| decide(policy, &health, &facts, now, random)).collect();
     let most = most_common(&decisions).unwrap_or(first);
     Some(Case { policy, health: &health, now, most, decisions }.describe())
@@ -100,8 +102,14 @@ struct Case<'a> {
 
 /// The decision that most numbers lead to; of several, the first.
 fn most_common(decisions: &[Decision]) -> Option<Decision> {
-    let times = |one: &Decision| decisions.iter().filter(|other| *other == one).count();
-    decisions.iter().rev().max_by_key(|decision| times(decision)).copied()
+    let mut times: Vec<(Decision, usize)> = Vec::new();
+    for decision in decisions {
+        match times.iter_mut().find(|(one, _)| one == decision) {
+            Some((_, count)) => *count += 1,
+            None => times.push((*decision, 1)),
+        }
+    }
+    times.into_iter().rev().max_by_key(|(_, count)| *count).map(|(decision, _)| decision)
 }
 
 impl Case<'_> {
@@ -149,20 +157,19 @@ impl Case<'_> {
     /// Shares by region and the share that is refused, if more than one thing may happen.
     fn split(&self) -> (BTreeMap<String, u8>, Option<u8>) {
         let name = |region: RegionId| self.policy.region_name(region).to_owned();
-        let (mut shares, mut refused) = (BTreeMap::new(), 0);
+        let (mut shares, mut refused, mut native) = (BTreeMap::new(), 0, false);
         for decision in &self.decisions {
             match decision.verdict {
                 Verdict::Split { .. } => {
-                    let split = self.policy.rule(decision.rule).and_then(|rule| rule.split());
-                    let shares = split.into_iter().flat_map(|split| split.shares());
-                    return (shares.map(|(region, percent)| (name(*region), *percent)).collect(), None);
+                    native = true;
+                    *shares.entry(name(decision.want)).or_insert(0) += 1;
                 }
                 Verdict::Route { plan, .. } => *shares.entry(name(plan.first)).or_insert(0) += 1,
                 Verdict::Refuse { .. } => refused += 1,
             }
         }
         let refused = Some(refused).filter(|refused| *refused > 0 && !shares.is_empty());
-        if shares.len() > 1 || refused.is_some() { (shares, refused) } else { (BTreeMap::new(), None) }
+        if shares.len() > 1 || refused.is_some() || native { (shares, refused) } else { (BTreeMap::new(), None) }
     }
 
     fn is_one_plan(&self) -> bool {
@@ -218,7 +225,7 @@ impl Case<'_> {
             Availability::Usable => "chosen".to_owned(),
             Availability::HalfOpen => "chosen: half-open, and this request tries it".to_owned(),
             Availability::Ramping(percent) => format!("chosen: coming back, and this request is in its {percent} %"),
-            Availability::Ejected(_) | Availability::HalfOpenBusy => {
+            Availability::Ejected(_) | Availability::HalfOpenBusy | Availability::Drilled => {
                 format!("chosen although {}, because nothing else is left", unusable(availability))
             }
         }
@@ -235,6 +242,7 @@ fn unusable(availability: Availability) -> String {
         Availability::Usable => "usable".to_owned(),
         Availability::Ejected(left) => format!("ejected for {} s", left.as_secs()),
         Availability::HalfOpen => "half-open".to_owned(),
+        Availability::Drilled => "taken away by a drill".to_owned(),
         Availability::Ramping(percent) => format!("coming back, with {percent} % of its requests"),
         Availability::HalfOpenBusy => "half-open, and another request is trying it".to_owned(),
     }

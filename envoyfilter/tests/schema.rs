@@ -43,6 +43,10 @@ fn everything() -> Value {
             },
             {"name": "rest", "distribute": {"us-east-1": 60, "eu-west-1": 40}},
         ],
+        "drills": [{
+            "name": "q4", "region": "us-east-1", "services": ["page"], "percent": 10, "from": "2026-11-20T10:00:00Z",
+            "until": "2026-11-20T12:00:00+01:00",
+        }],
         "outlierDetection": {
             "consecutiveGatewayErrors": 5, "consecutive5xxErrors": 0, "interval": "10s", "baseEjectionTime": "30s",
             "maxEjectionTime": "5m", "maxEjectionPercent": 100, "stallTimeout": "5s",

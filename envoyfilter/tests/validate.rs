@@ -20,7 +20,7 @@ const CASES: &[(&str, &str, &str, &str, &str)] = &[
         "x\n",
         "one of `apiVersion`, `role`",
     ),
-    ("role: gateway", "role: gateway\ndrills: []", "is not supported yet", "[]", "one of `apiVersion`"),
+    ("role: gateway", "role: gateway\nshadow: {}", "is not supported yet", "{}", "one of `apiVersion`"),
     (
         "role: gateway",
         "role: gateway\nlocal: mars",

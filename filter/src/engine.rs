@@ -27,6 +27,8 @@ pub(crate) struct Engine {
     successes: Successes,
     random: Cell<u64>,
     answers: Cell<u32>,
+    /// Whether a drill runs, as of the last tick.
+    drilling: Cell<bool>,
 }
 
 impl Engine {
@@ -40,7 +42,9 @@ impl Engine {
             policy,
             random: Cell::new(0),
             answers: Cell::new(0),
+            drilling: Cell::new(false),
         };
+        engine.drilling.set(engine.policy.is_drilling(engine.now()));
         engine.health.refresh(&engine.metrics);
         engine.define_metrics();
         engine
@@ -48,7 +52,7 @@ impl Engine {
 
     /// Whether the native table is right for every request as it stands, so that there is nothing to decide.
     pub(crate) fn is_calm(&self) -> bool {
-        self.policy.table() == Table::Full && self.health.view().is_calm()
+        self.policy.table() == Table::Full && self.health.view().is_calm() && !self.drilling.get()
     }
 
     /// Decides for a request, and takes the token if the decision needs one.
@@ -117,6 +121,7 @@ impl Engine {
         self.health.refresh(&self.metrics);
         self.waiting.tick();
         let now = self.now();
+        self.drilling.set(self.policy.is_drilling(now));
         if !self.health.view().is_quiet() {
             let settings = self.policy.health();
             let warm = self.health.update(&self.metrics, |health| {

@@ -137,6 +137,6 @@ mod tests {
 
     #[test]
     fn an_unknown_key_tells_the_known_ones() {
-        assert_eq!(at("warmup.speed"), "`halfOpenRequests`");
+        assert_eq!(at("tag.seen"), "`public`");
     }
 }

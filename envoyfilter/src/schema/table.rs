@@ -12,6 +12,11 @@ const ONE_HOST: Shape =
     Shape::Form(form(r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", 253, "productpage.bookinfo.svc.cluster.local"));
 const HEADER_NAME: Shape = Shape::Form(form(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", 256, "x-tenant"));
 const HEADER_VALUE: Shape = Shape::Form(form("^[!-~]([ -~]*[!-~])?$", 256, "acme"));
+const TIME: Shape = Shape::Form(form(
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}([Zz]|[+-][0-9]{2}:[0-9]{2})$",
+    25,
+    "2026-11-20T10:00:00Z",
+));
 const METHOD: Shape = Shape::Form(form("^[A-Z-]+$", 32, "GET"));
 const PATH: Shape = Shape::Form(form("^/[^?#]*$", 8192, "/api"));
 
@@ -61,6 +66,7 @@ pub(super) const POLICY: &[Key] = &[
     ),
     optional("stage", Word(&["enforce"]), "Whether the policy acts."),
     optional("tag", Keys(TAG), "Who may see which cluster served a request."),
+    optional("drills", List(0, &Keys(DRILL)), "Regions that are taken away on purpose, to see that nobody notices."),
     optional("critical", List(0, &Text), "Keys that a filter too old to know them must refuse."),
 ];
 
@@ -176,6 +182,15 @@ const WARMUP: &[Key] = &[
         "The share grows with (elapsed / duration) ^ (1 / aggression), as in Envoy's slow start. Default: 1.0, a straight line.",
     ),
     optional("halfOpenRequests", Whole(1, 1_000), "How many requests at once may try a half-open region. Default: 1."),
+];
+
+const DRILL: &[Key] = &[
+    required("name", LABEL, "Unique in the policy."),
+    required("region", REGION_NAME, "The region that is taken away."),
+    optional("services", List(0, &Shape::Name(Named::Service)), "From these services. Empty: all."),
+    required("percent", Whole(1, 100), "From how many of their requests, in percent."),
+    required("from", TIME, "From then on."),
+    required("until", TIME, "Until then."),
 ];
 
 const TAG: &[Key] = &[optional("public", True, "Whether clients see the tag. Default: true.")];

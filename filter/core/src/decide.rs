@@ -4,6 +4,7 @@
 //! the choice. A wish outside the fence is not an error to hide but a reason to state. The decision also says whether the native table
 //! would have done the same with this very request, because then there is nothing to write and nothing to pay.
 
+use crate::drill::Drilled;
 use crate::health::{Availability, CellKey, Health};
 use crate::ids::{RegionId, RuleId, ServiceId};
 use crate::native::{is_inside, native_plan};
@@ -25,6 +26,8 @@ pub struct Decision {
     pub want: RegionId,
     /// Where the native table sends it; `None` where that is not one plan ([`native_plan`]).
     pub native: Option<Plan>,
+    /// The drills it takes part in.
+    pub drilled: Drilled,
     /// Where it goes.
     pub verdict: Verdict,
 }
@@ -68,6 +71,8 @@ pub enum Reason {
     HalfOpen,
     /// A region that is coming back, and this request is in its share.
     Ramp,
+    /// A drill takes the wanted region away from this request.
+    Drill,
     /// No region is usable.
     Exhausted,
     /// The region that was asked for does not exist.
@@ -87,6 +92,7 @@ impl Reason {
             Self::Failover => "failover",
             Self::HalfOpen => "half_open",
             Self::Ramp => "ramp",
+            Self::Drill => "drill",
             Self::Exhausted => "exhausted",
             Self::UnknownRegion => "unknown_region",
             Self::Fenced => "fenced",
@@ -152,20 +158,22 @@ pub fn decide(
     let lines = request.header(policy.region_header());
     let asked = policy.asked(lines);
     let (want, wish) = want(policy, rule, asked, random);
+    let drilled = Drilled::new(policy.drills(), host.service, now, second_die(random));
+    let choice = Choice { policy, health, service: host.service, rule, now, random, drilled };
     let verdict = match wish {
         Reason::UnknownRegion if rule.on_unknown_region == OnUnknownRegion::Reject => {
             Verdict::Refuse { status: 400, reason: wish }
         }
         Reason::Weighted | Reason::UnknownRegion | Reason::Fenced
             // Several lines are never left to the table: Envoy versions differ in what they match.
-            if lines != Lines::Several && split_is_usable(policy, health, host.service, rule, now) =>
+            if lines != Lines::Several && choice.split_is_usable() =>
         {
             Verdict::Split { reason: wish }
         }
-        _ => Choice { policy, health, service: host.service, rule, now, random }.choose(want, wish)?,
+        _ => choice.choose(want, wish)?,
     };
     let native = native_plan(policy, rule, lines);
-    Some(Decision { service: host.service, rule: rule_id, asked, want, native, verdict })
+    Some(Decision { service: host.service, rule: rule_id, asked, want, native, drilled, verdict })
 }
 
 /// Where the request should go when all is well, and why.
@@ -181,13 +189,9 @@ fn want(policy: &Policy, rule: &Rule, asked: Asked, random: u32) -> (RegionId, R
     }
 }
 
-/// Whether the native weights are right as they stand: every region that has a share may be used for all of it.
-fn split_is_usable(policy: &Policy, health: &Health, service: ServiceId, rule: &Rule, now: Timestamp) -> bool {
-    let usable = |region| {
-        let key = CellKey { service, region };
-        health.availability(key, now, policy.health()) == Availability::Usable
-    };
-    rule.split().is_some_and(|split| split.shares().iter().all(|(region, _)| usable(*region)))
+/// A number below 100 that is independent of the one `distribute` makes of the same random number.
+fn second_die(random: u32) -> u8 {
+    u8::try_from(random / 100 % 100).unwrap_or(0)
 }
 
 /// What is known when a region has to be chosen.
@@ -198,30 +202,51 @@ struct Choice<'a> {
     rule: &'a Rule,
     now: Timestamp,
     random: u32,
+    drilled: Drilled,
 }
 
 impl Choice<'_> {
+    fn availability(&self, region: RegionId) -> Availability {
+        if self.drilled.takes(region, self.policy.drills()) {
+            return Availability::Drilled;
+        }
+        self.health.availability(CellKey { service: self.service, region }, self.now, self.policy.health())
+    }
+
+    /// Whether the native weights are right as they stand: every region that has a share may be used for all of it, and no plan leads
+    /// to a region that is taken away.
+    fn split_is_usable(&self) -> bool {
+        let usable = |region| self.availability(region) == Availability::Usable;
+        let split = self.rule.split().is_some_and(|split| split.shares().iter().all(|(region, _)| usable(*region)));
+        split && self.drilled.is_empty()
+    }
+
     /// The first region of the order that may serve this request. One that ramps serves its share, and everything where no other can:
     /// a region that is coming back is better than none.
     fn choose(&self, want: RegionId, wish: Reason) -> Option<Verdict> {
         let scope_id = self.rule.scope_for(want);
-        let route = |first, reason| Verdict::Route { plan: Plan { scope: scope_id, first }, reason };
-        if self.health.is_calm() {
+        let scope = self.policy.scope(scope_id)?;
+        let drills = self.policy.drills();
+        // A drilled region is in no plan that is used.
+        let alone = !self.drilled.is_empty() && scope.order().iter().any(|region| self.drilled.takes(*region, drills));
+        let route = |first, reason| {
+            let single = self.rule.single(first).filter(|_| alone);
+            Verdict::Route { plan: Plan { scope: single.unwrap_or(scope_id), first }, reason }
+        };
+        if self.health.is_calm() && !alone {
             return Some(route(want, wish));
         }
+        let moved = if self.drilled.takes(want, drills) { Reason::Drill } else { Reason::Failover };
         let mut ramping = None;
-        for region in self.policy.scope(scope_id)?.order_from(want) {
-            let key = CellKey { service: self.service, region };
-            match self.health.availability(key, self.now, self.policy.health()) {
-                Availability::Usable => {
-                    return Some(route(region, if region == want { wish } else { Reason::Failover }));
-                }
+        for region in scope.order_from(want) {
+            match self.availability(region) {
+                Availability::Usable => return Some(route(region, if region == want { wish } else { moved })),
                 Availability::HalfOpen => return Some(route(region, Reason::HalfOpen)),
                 Availability::Ramping(percent) if self.share(region) < percent => {
                     return Some(route(region, Reason::Ramp));
                 }
                 Availability::Ramping(_) => ramping = ramping.or(Some(region)),
-                Availability::Ejected(_) | Availability::HalfOpenBusy => {}
+                Availability::Ejected(_) | Availability::HalfOpenBusy | Availability::Drilled => {}
             }
         }
         Some(match (ramping, self.rule.when_exhausted) {
@@ -258,9 +283,16 @@ pub fn candidates<'a>(
     let scope = policy.rule(decision.rule).and_then(|rule| policy.scope(rule.scope_for(decision.want)));
     scope.into_iter().flat_map(move |scope| scope.order_from(decision.want)).map(move |region| {
         let key = CellKey { service: decision.service, region };
-        Candidate { region, availability: health.availability(key, now, policy.health()) }
+        let availability = if decision.drilled.takes(region, policy.drills()) {
+            Availability::Drilled
+        } else {
+            health.availability(key, now, policy.health())
+        };
+        Candidate { region, availability }
     })
 }
 
+#[cfg(test)]
+mod drill_tests;
 #[cfg(test)]
 mod tests;

@@ -69,6 +69,7 @@ fn skipped(
         let _ = match candidate.availability {
             Availability::Ejected(left) => write!(list, "{separator}\"{name}\";ejected={}", left.as_secs()),
             Availability::HalfOpen | Availability::HalfOpenBusy => write!(list, "{separator}\"{name}\";half_open"),
+            Availability::Drilled => write!(list, "{separator}\"{name}\";drill"),
             Availability::Ramping(percent) => write!(list, "{separator}\"{name}\";ramping={percent}"),
             Availability::Usable => write!(list, "{separator}\"{name}\""),
         };

@@ -12,6 +12,7 @@ mod ascii;
 mod config;
 pub mod decide;
 mod decision_header;
+mod drill;
 mod header_map;
 pub mod health;
 mod hosts;
@@ -26,6 +27,7 @@ mod rule;
 
 pub use config::{INTERNAL_HEADERS, LocalHints, Problem, Severity, UnknownKeys, compile};
 pub use decision_header::{DecisionRecord, add_delivery, decision_header};
+pub use drill::{Drill, Drilled};
 pub use header_map::HeaderMap;
 pub use health::OutlierDetection;
 pub use ids::{RegionId, RuleId, ScopeId, ServiceId};

@@ -4,6 +4,7 @@
 //! not depend on how many regions, hosts or rules there are: hosts and spellings are found by hash, a plan's name is computed here.
 
 use crate::ascii::{AsciiMap, fnv1a};
+use crate::drill::Drill;
 use crate::health::{CellKey, HealthSettings, OutlierDetection};
 use crate::hosts::{HostPattern, HostTable};
 use crate::ids::{RegionId, RuleId, ScopeId, ServiceId};
@@ -28,6 +29,7 @@ pub struct Policy {
     pub(crate) hosts: HostTable,
     pub(crate) rules: Box<[Rule]>,
     pub(crate) health: HealthSettings,
+    pub(crate) drills: Box<[Drill]>,
     pub(crate) revision: u16,
 }
 
@@ -190,6 +192,18 @@ impl Policy {
     #[must_use]
     pub fn outlier_detection(&self) -> &OutlierDetection {
         &self.health.outlier_detection
+    }
+
+    /// Regions that are taken away on purpose.
+    #[must_use]
+    pub fn drills(&self) -> &[Drill] {
+        &self.drills
+    }
+
+    /// Whether a drill runs at `now`, so that the native table is not right as it stands.
+    #[must_use]
+    pub fn is_drilling(&self, now: Timestamp) -> bool {
+        self.drills.iter().any(|drill| drill.from <= now && now < drill.until)
     }
 
     /// A short fingerprint of the document.

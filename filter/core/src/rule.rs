@@ -19,6 +19,8 @@ pub struct Rule {
     pub(crate) home: RegionId,
     /// Scopes of wanted regions whose failover is restricted or ordered otherwise; sorted by region.
     pub(crate) restricted: Box<[(RegionId, ScopeId)]>,
+    /// A scope of its own for each region inside, sorted; only where drills need them.
+    pub(crate) singles: Box<[(RegionId, ScopeId)]>,
     /// How requests that ask for no region are shared out, instead of all going home.
     pub(crate) split: Option<Split>,
     /// The whole request ends by then.
@@ -37,6 +39,13 @@ impl Rule {
     pub fn scope_for(&self, want: RegionId) -> ScopeId {
         let found = self.restricted.binary_search_by_key(&want, |(region, _)| *region);
         found.ok().and_then(|index| self.restricted.get(index)).map_or(self.scope, |(_, scope)| *scope)
+    }
+
+    /// The scope of the region alone, where there is one.
+    #[must_use]
+    pub fn single(&self, region: RegionId) -> Option<ScopeId> {
+        let found = self.singles.binary_search_by_key(&region, |(region, _)| *region);
+        found.ok().and_then(|index| self.singles.get(index)).map(|(_, scope)| *scope)
     }
 
     /// The region for a request that asks for none.
@@ -59,7 +68,8 @@ impl Rule {
 
     /// Every scope a request under this rule can end up in, each once.
     pub fn scopes(&self) -> impl Iterator<Item = ScopeId> + '_ {
-        std::iter::once(self.scope).chain(self.restricted.iter().map(|(_, scope)| *scope))
+        let others = self.restricted.iter().chain(&self.singles);
+        std::iter::once(self.scope).chain(others.map(|(_, scope)| *scope))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::reader::{Node, Object, closest};
 use crate::ascii::AsciiMap;
+use crate::drill::Drill;
 use crate::health::HealthSettings;
 use crate::hosts::{HostPattern, HostTable};
 use crate::ids::{RegionId, RuleId, ScopeId, ServiceId};
@@ -51,6 +52,7 @@ pub(super) struct Settings {
     pub(super) local: Option<RegionId>,
     pub(super) region_header: String,
     pub(super) health: HealthSettings,
+    pub(super) drills: Vec<Drill>,
     pub(super) revision: u16,
 }
 
@@ -155,6 +157,7 @@ impl Builder {
             hosts,
             rules: self.rules.into(),
             health: settings.health,
+            drills: settings.drills.into(),
             revision: settings.revision,
         })
     }

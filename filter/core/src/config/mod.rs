@@ -7,6 +7,7 @@
 //! ignoring half a policy in silence would be worse than not starting.
 
 mod builder;
+mod drills;
 mod fingerprint;
 mod outlier;
 mod problem;
@@ -14,6 +15,7 @@ mod reader;
 mod regions;
 mod rules;
 mod services;
+mod time;
 
 pub use problem::{Problem, Severity};
 pub use reader::INTERNAL_HEADERS;
@@ -60,9 +62,10 @@ const TOP: &[&str] = &[
     "stage",
     "tag",
     "critical",
+    "drills",
 ];
 const ROLES: &[(&str, Role)] = &[("gateway", Role::Gateway), ("outbound", Role::Outbound), ("inbound", Role::Inbound)];
-const LATER: &[&str] = &["activeHealthCheck", "drills", "shadow", "explain", "verify", "headers"];
+const LATER: &[&str] = &["activeHealthCheck", "shadow", "explain", "verify", "headers"];
 
 /// Compiles a document. The policy is there exactly if no problem is an error.
 ///
@@ -120,6 +123,7 @@ fn build(reader: &Reader, document: &Value, hints: &LocalHints<'_>) -> Option<Po
     regions::read_fences(&root, &mut builder);
     services::read(&root, &mut builder);
     rules::read(&root, &mut builder, local);
+    let drills = drills::read(&root, &mut builder);
     let health = outlier::read(&root, Vec::new());
 
     builder.finish(
@@ -131,6 +135,7 @@ fn build(reader: &Reader, document: &Value, hints: &LocalHints<'_>) -> Option<Po
             local,
             region_header: header?,
             health,
+            drills,
             revision: fingerprint(document),
         },
     )

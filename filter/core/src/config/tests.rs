@@ -44,7 +44,6 @@ fn a_slip_of_the_pen_gets_a_suggestion() {
 #[test]
 fn what_the_design_knows_and_this_version_does_not_is_refused_everywhere() {
     for (pointer, value) in [
-        ("/drills", json!([])),
         ("/shadow", json!({"rules": []})),
         ("/activeHealthCheck", json!({})),
         ("/services/0/probe", json!({"path": "/healthz"})),
@@ -151,6 +150,25 @@ fn durations_have_one_unit_and_are_exact_to_the_millisecond() {
     for text in ["", "s", "10", "0s", "1.s", ".5s", "1e3s", "-1s", "25h", "0.0001s", "1m30s", "99999999999999999999s"] {
         assert!(!problems(&with_rules(json!([{"name": "a", "timeout": text}]))).is_empty(), "{text}");
     }
+}
+
+#[test]
+fn a_drill_names_what_there_is_and_ends_after_it_begins() {
+    let drill = |change: Value| {
+        let mut drill = json!({
+            "name": "q4", "region": "us-east-1", "percent": 10,
+            "from": "2026-11-20T10:00:00Z", "until": "2026-11-20T11:00:00Z",
+        });
+        for (key, value) in change.as_object().unwrap() {
+            drill[key] = value.clone();
+        }
+        changed("/drills", json!([drill]))
+    };
+    assert!(problems(&drill(json!({}))).is_empty());
+    assert!(problem(&drill(json!({"region": "us-esat-1"}))).ends_with("write `us-east-1`"));
+    assert!(problem(&drill(json!({"until": "2026-11-20T10:00:00Z"}))).starts_with("drills[0].until: is not after"));
+    assert!(problem(&drill(json!({"from": "today"}))).starts_with("drills[0].from: `today` is not a time"));
+    assert!(problem(&drill(json!({"percent": 0}))).starts_with("drills[0].percent: is 0"));
 }
 
 #[test]

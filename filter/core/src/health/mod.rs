@@ -86,6 +86,8 @@ pub enum Availability {
     HalfOpen,
     /// Half-open, and every token is out.
     HalfOpenBusy,
+    /// A drill takes it away from this request; health never says so.
+    Drilled,
 }
 
 impl Availability {
@@ -96,7 +98,8 @@ impl Availability {
             Self::Ramping(percent) => (1, Duration::from_millis(u64::from(100 - (*percent).min(100)))),
             Self::HalfOpen => (2, Duration::ZERO),
             Self::HalfOpenBusy => (3, Duration::ZERO),
-            Self::Ejected(left) => (4, *left),
+            Self::Drilled => (4, Duration::ZERO),
+            Self::Ejected(left) => (5, *left),
         };
         if rank(&self) >= rank(&other) { self } else { other }
     }
