@@ -128,6 +128,7 @@ impl Cluster<'_> {
             namespace: &self.options.gateway_namespace,
             selector: &self.options.gateway_selector,
             source: self.options.module.as_ref(),
+            position: self.options.position,
         };
         self.add(files, "edge", "What a client may not bring is taken out before anything reads it.", &filter.edge());
         let mut sidecars: BTreeSet<&str> = BTreeSet::new();

@@ -45,7 +45,7 @@ mod virtual_service;
 mod yaml;
 
 pub use files::Files;
-pub use filter::{Module, Source, Tag};
+pub use filter::{Module, Position, Source, Tag};
 pub use given::Sources;
 pub(crate) use subset::FENCE_PREFIX;
 
@@ -75,6 +75,8 @@ pub struct Options {
     pub gateway_namespace: String,
     /// Where proxies get the module; none: the native table alone.
     pub module: Option<Source>,
+    /// Where it stands in the gateways' chains.
+    pub position: Position,
     /// Namespaces whose sidecars decide for the calls of their applications.
     pub outbound: Vec<String>,
     /// Who tags answers.
@@ -96,6 +98,7 @@ impl Default for Options {
             gateway_selector: Map::from_iter([("istio".to_owned(), json!("ingressgateway"))]),
             gateway_namespace: "istio-system".to_owned(),
             module: None,
+            position: Position::default(),
             outbound: Vec::new(),
             tag: Tag::default(),
             workload_label: "app".to_owned(),

@@ -1,7 +1,7 @@
 //! `meridian render istio`.
 
 use super::super::{Output, print_json};
-use crate::istio::{self, Module, Options, Source, Sources, Tag};
+use crate::istio::{self, Module, Options, Position, Source, Sources, Tag};
 use crate::policy_file::PolicyFile;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -46,6 +46,10 @@ pub(in crate::cli) struct Arguments {
     /// The filter's module in a registry, as a WasmPlugin.
     #[arg(long, value_name = "REFERENCE")]
     oci: Option<String>,
+    /// The filter stands behind Istio's authentication in the gateways, so that a `trusted` header may be one that a
+    /// RequestAuthentication writes (`outputClaimToHeaders`).
+    #[arg(long)]
+    after_authentication: bool,
     /// A namespace whose sidecars decide for the calls of their applications; can be repeated.
     #[arg(long, value_name = "NAMESPACE")]
     outbound: Vec<String>,
@@ -105,6 +109,7 @@ impl Arguments {
                 .collect(),
             gateway_namespace: self.gateway_namespace.clone(),
             module,
+            position: if self.after_authentication { Position::AfterAuthentication } else { Position::First },
             outbound: self.outbound.clone(),
             tag: match self.tag {
                 TagBy::Native => Tag::Native,

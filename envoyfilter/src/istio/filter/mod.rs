@@ -35,21 +35,39 @@ pub(super) struct Filter<'a> {
     /// The labels of the gateways.
     pub(super) selector: &'a Map<String, Value>,
     pub(super) source: Option<&'a Source>,
+    /// Where the filter stands in the gateways' chains.
+    pub(super) position: Position,
+}
+
+/// Where the filter stands in a gateway's chain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Position {
+    /// Before Istio's own filters.
+    #[default]
+    First,
+    /// After the filters that say who the client is, so that a rule can trust a header that they write (`outputClaimToHeaders`).
+    AfterAuthentication,
 }
 
 impl Filter<'_> {
     /// What a gateway does to a request before anything reads it.
     pub(super) fn edge(&self) -> Value {
-        let patches =
-            vec![patch::strip(Context::Gateway, &stripped(self.policy)), patch::count_attempts(Context::Gateway)];
+        let patches = self.edge_patches(Context::Gateway, &stripped(self.policy));
         envoy_filter("meridian-edge", self.namespace, Some(self.selector), patches)
     }
 
     /// The same for the calls of a namespace's sidecars.
     pub(super) fn outbound_edge(&self, namespace: &str) -> Value {
         let internal: Vec<String> = INTERNAL_HEADERS.map(str::to_owned).into();
-        let patches = vec![patch::strip(Context::Outbound, &internal), patch::count_attempts(Context::Outbound)];
-        envoy_filter("meridian-edge", namespace, None, patches)
+        envoy_filter("meridian-edge", namespace, None, self.edge_patches(Context::Outbound, &internal))
+    }
+
+    fn edge_patches(&self, context: Context, stripped: &[String]) -> Vec<Value> {
+        let mut patches = vec![patch::strip(context, stripped), patch::count_attempts(context)];
+        if render::fences_a_path(self.policy) {
+            patches.push(patch::normalize(context));
+        }
+        patches
     }
 
     /// The filter in the gateways.
@@ -75,12 +93,14 @@ impl Filter<'_> {
         context: Context,
     ) -> Option<Value> {
         let document = with_role(self.document, context.role());
+        // Who calls from inside the mesh is known by its certificate, and no filter of a sidecar writes claims.
+        let position = if context == Context::Gateway { self.position } else { Position::First };
         match self.source? {
             Source::File(module) => {
                 // ECDS is one space of names for all of a proxy's filters.
                 let unique = format!("{namespace}/{name}.{}", context.role());
                 let wasm = wasm(module, &document);
-                let patches = vec![patch::extension(context, &unique, wasm), patch::insert_first(context, &unique)];
+                let patches = vec![patch::extension(context, &unique, wasm), patch::insert(context, &unique, position)];
                 Some(envoy_filter(name, namespace, selector, patches))
             }
             Source::Oci(reference) => {
@@ -91,6 +111,9 @@ impl Filter<'_> {
                     "match": [{"mode": context.mode()}],
                     "pluginConfig": document,
                 });
+                if let (Position::AfterAuthentication, Some(spec)) = (position, spec.as_object_mut()) {
+                    spec.insert("phase".to_owned(), json!("STATS"));
+                }
                 if let (Some(selector), Some(spec)) = (selector, spec.as_object_mut()) {
                     spec.insert("selector".to_owned(), json!({"matchLabels": selector}));
                 }

@@ -1,10 +1,12 @@
 //! Patches of an `EnvoyFilter`, each for one thing.
 
+use super::Position;
 use crate::envoy::EarlyHeaderMutation;
 use serde_json::{Map, Value, json};
 
 pub(super) const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 const RBAC: &str = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC";
+const ROUTER: &str = "envoy.filters.http.router";
 const MANAGER: &str = "envoy.filters.network.http_connection_manager";
 const MANAGER_TYPE: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
@@ -73,14 +75,19 @@ pub(super) fn extension(context: Context, name: &str, typed_config: Value) -> Va
     })
 }
 
-/// Puts the plugin of that name first in the chain. Until it is there, and if it never is, an RBAC filter without rules stands in for
+/// Puts the plugin of that name into the chain. Until it is there, and if it never is, an RBAC filter without rules stands in for
 /// it, which lets everything pass: the native table needs no help.
-pub(super) fn insert_first(context: Context, name: &str) -> Value {
+pub(super) fn insert(context: Context, name: &str, position: Position) -> Value {
+    let (operation, neighbour) = match position {
+        Position::First => ("INSERT_FIRST", json!({"name": MANAGER})),
+        // The router is in every chain, so this never fails to find its place.
+        Position::AfterAuthentication => ("INSERT_BEFORE", json!({"name": MANAGER, "subFilter": {"name": ROUTER}})),
+    };
     json!({
         "applyTo": "HTTP_FILTER",
-        "match": {"context": context.name(), "listener": {"filterChain": {"filter": {"name": MANAGER}}}},
+        "match": {"context": context.name(), "listener": {"filterChain": {"filter": neighbour}}},
         "patch": {
-            "operation": "INSERT_FIRST",
+            "operation": operation,
             "value": {
                 "name": name,
                 "config_discovery": {
@@ -104,6 +111,27 @@ pub(super) fn strip(context: Context, headers: &[String]) -> Value {
             "value": {
                 "name": MANAGER,
                 "typed_config": {"@type": MANAGER_TYPE, "early_header_mutation_extensions": [mutation]},
+            },
+        },
+    })
+}
+
+/// Makes every spelling of a slash one slash before anything reads the path, where a rule fences by path: Istio's default leaves `//` and
+/// `%2f` as they are, and a service behind it may not.
+pub(super) fn normalize(context: Context) -> Value {
+    json!({
+        "applyTo": "NETWORK_FILTER",
+        "match": {"context": context.name(), "listener": {"filterChain": {"filter": {"name": MANAGER}}}},
+        "patch": {
+            "operation": "MERGE",
+            "value": {
+                "name": MANAGER,
+                "typed_config": {
+                    "@type": MANAGER_TYPE,
+                    "normalize_path": true,
+                    "merge_slashes": true,
+                    "path_with_escaped_slashes_action": "UNESCAPE_AND_FORWARD",
+                },
             },
         },
     })
