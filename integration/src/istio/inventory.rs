@@ -32,6 +32,8 @@ pub struct Place {
     pub network: Option<String>,
     /// Whether a sidecar stands before each of its applications. Without one, an application tags its own answers.
     pub sidecars: bool,
+    /// Whether the pods of a service are of different versions: `v1`, `v2` and so on.
+    pub versions: bool,
 }
 
 impl Place {
@@ -39,13 +41,19 @@ impl Place {
     #[must_use]
     pub fn new(spec: ClusterSpec, fences: &[&str]) -> Self {
         let label = |fence: &&str| (format!("fence.meridian/{fence}"), "true".to_owned());
-        Self { spec, labels: fences.iter().map(label).collect(), network: None, sidecars: false }
+        Self { spec, labels: fences.iter().map(label).collect(), network: None, sidecars: false, versions: false }
     }
 
     /// In a network of its own.
     #[must_use]
     pub fn network(self, name: &str) -> Self {
         Self { network: Some(name.to_owned()), ..self }
+    }
+
+    /// With another version of a service in each of its pods.
+    #[must_use]
+    pub fn versioned(self) -> Self {
+        Self { versions: true, ..self }
     }
 
     /// With sidecars.
@@ -175,10 +183,11 @@ fn node(place: &Place) -> String {
 }
 
 fn pod(place: &Place, service: Service, number: u8, ip: Ipv4Addr) -> Pod {
-    let mut labels: Labels = labels([("app", service.name()), ("version", "v1")]);
+    let version = if place.versions { format!("v{number}") } else { "v1".to_owned() };
+    let mut labels: Labels = labels([("app", service.name()), ("version", &version)]);
     labels.extend(place.labels.iter().cloned());
     labels.extend(place.network.iter().map(|network| (NETWORK.to_owned(), network.clone())));
-    let name = format!("{service}-v1-{}-{number}", place.spec.name);
+    let name = format!("{service}-{version}-{}-{number}", place.spec.name);
     if place.sidecars {
         labels.insert("statefulset.kubernetes.io/pod-name".to_owned(), name.clone());
         if place.network.is_some() {

@@ -9,7 +9,7 @@ use meridian::policy_file::PolicyFile;
 use meridian_core::LocalHints;
 
 /// What a control plane reads of what is rendered: the rest is the API server's (a guard, a ConfigMap).
-const PARTS: [&str; 5] = ["subsets", "routes", "edge", "filter", "tag"];
+const PARTS: [&str; 6] = ["subsets", "routes", "edge", "filter", "tag", "lock"];
 /// Where the module is in a pod.
 const MOUNTED: &str = "/etc/meridian";
 

@@ -29,7 +29,7 @@ pub use identity::Role;
 pub use inventory::{Inventory, Place};
 pub use manifests::Manifests;
 pub use mesh::{Edge, Mesh};
-pub use pods::Pods;
+pub use pods::{Pods, VERSION};
 pub use programs::{Finding, Programs};
 pub use proxy::Proxy;
 pub use recording::Recording;

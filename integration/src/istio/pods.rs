@@ -16,6 +16,9 @@ use crate::process::Process;
 const READY_WITHIN: Duration = Duration::from_secs(20);
 const CONTROL_PATIENCE: Duration = Duration::from_secs(5);
 
+/// What an application says its version is, so that a client can tell.
+pub const VERSION: &str = "x-version";
+
 /// Every pod of an inventory; dropping them ends them.
 #[derive(Debug)]
 pub struct Pods {
@@ -123,6 +126,10 @@ impl Pod {
     async fn fault(&self, fault: &Fault) -> Result<()> {
         let tag = &self.instance.cluster.display_name;
         let fault = if self.instance.has_sidecar { fault.clone() } else { fault.clone().with_header(SERVED_BY, tag) };
+        let fault = match self.instance.pod.labels.get("version") {
+            Some(version) => fault.with_header(VERSION, version),
+            None => fault,
+        };
         let order = Request::new("POST", "/_control").patience(CONTROL_PATIENCE).body(serde_json::to_vec(&fault)?);
         let name = &self.instance.pod.name;
         let answer = order.send(self.instance.address()).await.with_context(|| format!("{name} takes no orders."))?;

@@ -16,6 +16,9 @@ import (
 	"istio.io/istio/pkg/kube"
 )
 
+// clusterDomain is what a cluster's services are under unless somebody changed it.
+const clusterDomain = "cluster.local"
+
 // Manifest is what a document says: a Kubernetes object or one of Istio's resources, and never both.
 type Manifest struct {
 	Document
@@ -50,7 +53,8 @@ func Decode(document Document) (Manifest, error) {
 	if object.Namespace == "" {
 		object.Namespace = "default"
 	}
-	decoded, err := crd.ConvertObjectInternal(schema, &object, "", strict)
+	// Without a domain the short names that people write for hosts would be nobody's.
+	decoded, err := crd.ConvertObjectInternal(schema, &object, clusterDomain, strict)
 	if err != nil {
 		return manifest, fmt.Errorf("%s: %s %s: %w", document, kind.Kind, object.Name, err)
 	}
