@@ -18,7 +18,6 @@ use p256::ecdsa::{Signature, SigningKey};
 use serde_json::json;
 use three_regions::{FILTER, OPEN, ask, gateway, mesh, name};
 
-#[allow(dead_code, reason = "each file of tests uses its own part of this")]
 mod support;
 #[path = "support/istio.rs"]
 mod three_regions;

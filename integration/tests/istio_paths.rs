@@ -13,7 +13,6 @@ use integration::load::SERVED_BY;
 use integration::paths;
 use three_regions::{FILTER, OPEN, gateway, mesh, name};
 
-#[allow(dead_code, reason = "each file of tests uses its own part of this")]
 mod support;
 #[path = "support/istio.rs"]
 mod three_regions;
