@@ -13,11 +13,14 @@ fn module() -> Source {
 
 /// A resource made with a source, as JSON.
 fn made(source: Option<&Source>, make: impl Fn(&Filter<'_>) -> Option<Value>) -> Option<Value> {
+    made_at(Position::First, source, make)
+}
+
+fn made_at(position: Position, source: Option<&Source>, make: impl Fn(&Filter<'_>) -> Option<Value>) -> Option<Value> {
     let (file, policy) = (file(POLICY), policy(POLICY, "a"));
     let selector = Map::from_iter([("istio".to_owned(), json!("ingressgateway"))]);
-    let filter =
-        Filter { document: &file.document, policy: &policy, namespace: "istio-ingress", selector: &selector, source };
-    make(&filter)
+    let (document, namespace) = (&file.document, "istio-ingress");
+    make(&Filter { document, policy: &policy, namespace, selector: &selector, source, position })
 }
 
 #[test]
@@ -48,6 +51,23 @@ fn the_plugin_arrives_by_ecds_and_nothing_harmful_stands_in_for_it() {
     // An RBAC filter without rules.
     assert_eq!(discovery["default_config"].as_object().unwrap().len(), 1);
     assert!(discovery["type_urls"].as_array().unwrap().contains(&discovery["default_config"]["@type"]));
+}
+
+#[test]
+fn behind_the_authentication_is_before_the_router_and_only_at_a_gateway() {
+    let (file, oci) = (module(), Source::Oci("registry.example.com/meridian:1".to_owned()));
+    let at = |source, make: fn(&Filter<'_>) -> Option<Value>| {
+        made_at(Position::AfterAuthentication, Some(source), make).unwrap()
+    };
+    let insert = |filter: &Value| filter["spec"]["configPatches"][1].clone();
+    let gateway = insert(&at(&file, |filter| filter.gateway()));
+    let sub_filter = &gateway["match"]["listener"]["filterChain"]["filter"]["subFilter"]["name"];
+    assert_eq!(
+        (gateway["patch"]["operation"].as_str(), sub_filter.as_str()),
+        (Some("INSERT_BEFORE"), Some("envoy.filters.http.router"))
+    );
+    assert_eq!(insert(&at(&file, |filter| filter.outbound("shop")))["patch"]["operation"], "INSERT_FIRST");
+    assert_eq!(at(&oci, |filter| filter.gateway())["spec"]["phase"], "STATS");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! [`Transition`], so that whoever applies it can log and count it once. Only cells that differ from healthy-with-no-history are kept:
 //! the whole state is a short sorted list that can be copied between workers as bytes ([`Health::to_bytes`]), and "is there anything to
 //! know?" is whether the list is empty. Beside the services there is a cell for the region as a whole, which is ejected only when its
-//! path is what failed ([`blame`]). Time is an argument everywhere.
+//! path is what failed. Time is an argument everywhere.
 
 mod blame;
 mod cell;
