@@ -5,7 +5,7 @@ use crate::metrics::Metrics;
 use crate::shared_health::SharedHealth;
 use crate::successes::Successes;
 use crate::waiting::Waiting;
-use meridian_core::decide::{Decision, decide};
+use meridian_core::decide::{Decision, Reason, decide};
 use meridian_core::health::{Cause, CellKey, Change, Event, Notice, Outcome, State, Transition};
 use meridian_core::request::RequestFacts;
 use meridian_core::{Policy, Table, Timestamp};
@@ -17,6 +17,20 @@ const CELLS_AT_START: usize = 150;
 const RULES_AT_START: usize = 250;
 /// One response in so many is looked at in full.
 const SAMPLE: u32 = 32;
+
+/// What is asked of the host while it serves, as failures of it are counted.
+const CALLS: [&str; 10] = [
+    "get_current_time",
+    "get_header",
+    "get_headers",
+    "get_property",
+    "get_shared_data",
+    "remove_header",
+    "send_local_response",
+    "set_effective_context",
+    "set_header",
+    "set_shared_data",
+];
 
 /// Everything a stream needs.
 pub(crate) struct Engine {
@@ -189,7 +203,14 @@ impl Engine {
         let (services, regions) = (self.policy.services(), self.policy.regions());
         self.metrics.define(Metric::Counter, "meridian_mismatch_total", &[]);
         for rule in self.policy.rules().iter().take(RULES_AT_START) {
-            self.metrics.define(Metric::Counter, "meridian_fenced_total", &[("rule", &rule.name)]);
+            let tag = ("rule", rule.name.as_str());
+            self.metrics.define(Metric::Counter, "meridian_fenced_total", &[tag]);
+            for reason in [Reason::Exhausted, Reason::UnknownRegion] {
+                self.metrics.define(Metric::Counter, "meridian_refused_total", &[tag, ("reason", reason.as_str())]);
+            }
+        }
+        for call in CALLS {
+            self.metrics.define(Metric::Counter, "meridian_host_errors_total", &[("call", call)]);
         }
         if services.len() * regions.len() > CELLS_AT_START {
             return;

@@ -14,8 +14,8 @@ meshConfig:
     # Makes Prometheus labels of what the filter writes into the names of its metrics.
     extraStatTags: [{}]
     proxyStatsMatcher:
-      # What Envoy does with each plan: requests, retries, ejected hosts. Istio leaves it out by default.
-      inclusionRegexps: ['cluster\\..*(only|prefer)-.*\\.(upstream_rq|outlier_detection).*']
+      # What Envoy does with each plan (requests, retries, ejected hosts), and whether the filter arrived. Istio leaves both out by default.
+      inclusionRegexps: ['cluster\\..*(only|prefer)-.*\\.(upstream_rq|outlier_detection).*', 'extension_config_discovery\\..*meridian.*']
 
 `istio_requests_total` says by itself which cluster served a request (`destination_cluster`). The Telemetry API and EnvoyFilters that
 configure telemetry must not be mixed.
