@@ -48,6 +48,7 @@ unsafe extern "C" {
     fn proxy_replace_header_map_value(map: u32, key: *const u8, key_size: usize, value: *const u8, size: usize) -> u32;
     fn proxy_remove_header_map_value(map: u32, key: *const u8, key_size: usize) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, value: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, size: usize) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_set_effective_context(context: u32) -> u32;
@@ -122,6 +123,12 @@ pub(crate) fn remove_header(map: Map, name: &str) -> Result<(), Failed> {
 pub(crate) fn property(path: &[u8]) -> Result<Option<Vec<u8>>, Failed> {
     // SAFETY: `path` outlives the call; the out-pointers are `block`'s locals.
     block(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
+}
+
+/// Puts a value into the stream's filter state, where access logs read it: `%FILTER_STATE(wasm.<name>:PLAIN)%`.
+pub(crate) fn set_state(name: &str, value: &[u8]) -> Result<(), Failed> {
+    // SAFETY: both slices outlive the call.
+    checked(unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
 }
 
 /// The wall clock.

@@ -19,7 +19,7 @@ const RULES_AT_START: usize = 250;
 const SAMPLE: u32 = 32;
 
 /// What is asked of the host while it serves, as failures of it are counted.
-const CALLS: [&str; 10] = [
+const CALLS: [&str; 11] = [
     "get_current_time",
     "get_header",
     "get_headers",
@@ -30,6 +30,7 @@ const CALLS: [&str; 10] = [
     "set_effective_context",
     "set_header",
     "set_shared_data",
+    "set_state",
 ];
 
 /// Everything a stream needs.

@@ -12,6 +12,8 @@ pub(crate) const TAG: &str = "x-served-by-cluster";
 pub(crate) const ROUTE: &str = "x-region-route";
 /// The decision, for people.
 pub(crate) const DECISION: &str = "x-region-decision";
+/// The decision in the stream's filter state, for access logs and traces.
+pub(crate) const STATE: &str = "meridian_decision";
 /// The router's own count of tries, switched on by the renderer.
 const ATTEMPTS: &str = "x-envoy-attempt-count";
 

@@ -2,7 +2,7 @@
 
 use crate::abi::{self, Map};
 use crate::engine::Engine;
-use crate::facts::{self, DECISION, ROUTE, TAG};
+use crate::facts::{self, DECISION, ROUTE, STATE, TAG};
 use meridian_core::decide::{Decision, Reason, Verdict, candidates};
 use meridian_core::judge::{Delivery, Expected, Judgement, ResponseFacts, UpstreamFacts, is_plain, judge};
 use meridian_core::request::{HeaderLines, Lines, RequestFacts};
@@ -152,6 +152,7 @@ impl Stream {
         };
         let mut header = self.explain(decision, now);
         add_delivery(&mut header, Delivery::Refused);
+        metrics.checked("set_state", abi::set_state(STATE, header.as_bytes()));
         match metrics.checked("send_local_response", abi::respond(status, (DECISION, &header), body)) {
             Some(()) => {
                 self.trail = Trail::Refused;
@@ -212,6 +213,7 @@ impl Stream {
         }
         match header {
             Some(text) => {
+                metrics.checked("set_state", abi::set_state(STATE, text.as_bytes()));
                 metrics.checked("set_header", abi::set_header(Map::Response, DECISION, text.as_bytes()));
             }
             // Whoever wrote one upstream does not speak for this gateway.

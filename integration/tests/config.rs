@@ -136,9 +136,9 @@ async fn an_envoy_does_not_start_with_a_wrong_policy_and_names_every_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_filter_refuses_what_it_does_not_do_yet() {
     let version = EnvoyVersion::newest().unwrap();
-    let later = |document: &mut Value| document["drills"] = json!([]);
+    let later = |document: &mut Value| document["shadow"] = json!({"rules": []});
     let refused = started(&version, later).await.map(|_| ()).unwrap_err().to_string();
-    assert!(refused.contains("configuration: drills: is not supported yet"), "{refused}");
+    assert!(refused.contains("configuration: shadow: is not supported yet"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

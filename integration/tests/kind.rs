@@ -228,11 +228,12 @@ fn tells_the_mesh_how_metrics_are_labelled(calls: &[Call]) {
         let (_, rest) = plane.input.split_once("\n  meshConfig:\n    accessLogFile: /dev/stdout\n").unwrap();
         let (settings, _) = rest.split_once("\n  components:\n").unwrap();
         let settings: Vec<&str> = settings.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
-        let [defaults, tags, matcher, expressions] = settings.as_slice() else { panic!("{settings:?}") };
+        let [defaults, tags, matcher, expressions, log, ..] = settings.as_slice() else { panic!("{settings:?}") };
         assert_eq!(*defaults, "    defaultConfig:");
         assert!(tags.starts_with("      extraStatTags: [service, region, "), "{tags}");
         assert_eq!(*matcher, "      proxyStatsMatcher:");
         assert!(expressions.starts_with("        inclusionRegexps: ['cluster"), "{expressions}");
+        assert_eq!(*log, "    extensionProviders:");
     }
 }
 

@@ -16,6 +16,27 @@ meshConfig:
     proxyStatsMatcher:
       # What Envoy does with each plan (requests, retries, ejected hosts), and whether the filter arrived. Istio leaves both out by default.
       inclusionRegexps: ['cluster\\..*(only|prefer)-.*\\.(upstream_rq|outlier_detection).*', 'extension_config_discovery\\..*meridian.*']
+  extensionProviders:
+  # An access log that says what was decided, wherever that was not simply what the routes say.
+  - name: meridian
+    envoyFileAccessLog:
+      path: /dev/stdout
+      logFormat:
+        labels:
+          authority: '%REQ(:AUTHORITY)%'
+          path: '%REQ(:PATH)%'
+          status: '%RESPONSE_CODE%'
+          cluster: '%UPSTREAM_CLUSTER_RAW%'
+          decision: '%FILTER_STATE(wasm.meridian_decision:PLAIN)%'
+
+And this beside what is rendered, so that gateways write that log:
+
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {{name: meridian, namespace: istio-system}}
+spec:
+  selector: {{matchLabels: {{istio: ingressgateway}}}}
+  accessLogging: [{{providers: [{{name: meridian}}]}}]
 
 `istio_requests_total` says by itself which cluster served a request (`destination_cluster`). The Telemetry API and EnvoyFilters that
 configure telemetry must not be mixed.

@@ -53,6 +53,18 @@ impl Manifests {
         Self::rendered_with(policy, cluster, module, options)
     }
 
+    /// What `meridian render istio` writes for people to copy into the mesh's configuration.
+    ///
+    /// # Errors
+    /// When the policy cannot be rendered.
+    pub fn settings(policy: &str, cluster: &str) -> Result<String> {
+        let file = PolicyFile::parse("policy", policy, &LocalHints::default())?;
+        let options = Options { clusters: vec![cluster.to_owned()], ..Options::default() };
+        let files = istio::render(&file, &options)?;
+        let found = files.iter().find(|(path, _)| path.ends_with("mesh-config.yaml"));
+        Ok(found.context("No settings are rendered.")?.1.to_owned())
+    }
+
     /// The same with any options; those that say for which cluster and with which module are filled in.
     ///
     /// # Errors

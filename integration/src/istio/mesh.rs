@@ -33,6 +33,9 @@ pub struct Mesh {
     edges: AtomicU32,
 }
 
+/// The file among an edge's manifests that is no manifest but the mesh's own configuration (`MeshConfig`).
+pub const SETTINGS: &str = "mesh.yaml";
+
 /// A gateway and the control plane that it asks. The gateway goes first.
 #[derive(Debug)]
 pub struct Edge {
@@ -189,7 +192,10 @@ impl Mesh {
         let name = format!("{cluster}.edge-{}", self.edges.fetch_add(1, Ordering::Relaxed) + 1);
         let mesh = self.folder.path().join(&name);
         self.inventory.write(&mesh, &[Identity::new(&self.inventory, cluster, Role::Ingress, ip)])?;
-        manifests.write(&mesh.join("config"))?;
+        manifests.clone().without(SETTINGS).write(&mesh.join("config"))?;
+        if let Ok(settings) = manifests.text(SETTINGS) {
+            fs::write(mesh.join("mesh.yaml"), settings)?;
+        }
         Ok((mesh, manifests))
     }
 

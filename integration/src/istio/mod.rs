@@ -28,7 +28,7 @@ pub use control_plane::ControlPlane;
 pub use identity::Role;
 pub use inventory::{Inventory, Place};
 pub use manifests::Manifests;
-pub use mesh::{Edge, Mesh};
+pub use mesh::{Edge, Mesh, SETTINGS};
 pub use pods::{Pods, VERSION};
 pub use programs::{Finding, Programs};
 pub use proxy::Proxy;
