@@ -16,26 +16,15 @@ use meridian::istio::{Options, Position};
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
 use serde_json::json;
-use three_regions::{FILTER, OPEN, ask, gateway, mesh, name};
+use three_regions::{FILTER, OPEN, POLICY, ask, gateway, mesh, name};
 
 mod support;
 #[path = "support/istio.rs"]
 mod three_regions;
 
 /// Acme's requests stay in Europe, and what makes them Acme's is their token.
-const POLICY: &str = "
-apiVersion: meridian/v1
-role: gateway
-regions:
-- {name: eu-west-1, clusters: [west], displayName: WEST}
-- {name: eu-central-1, clusters: [central], displayName: CENTRAL}
-- {name: us-east-1, clusters: [east], displayName: EAST}
-fences: {eu: [eu-west-1, eu-central-1]}
-services:
-- {name: productpage, hosts: [bookinfo.example.com], destination: {host: productpage.bookinfo.svc.cluster.local, port: 9080}}
-rules:
-- {name: acme, match: {headers: [{name: x-tenant, exact: acme, trusted: true}]}, fence: eu}
-";
+const RULES: &str =
+    "rules: [{name: acme, match: {headers: [{name: x-tenant, exact: acme, trusted: true}]}, fence: eu}]";
 
 /// Who issues tokens here. Its key signs nothing but this test's.
 struct Issuer(SigningKey);
@@ -80,7 +69,8 @@ impl Issuer {
 fn manifests(issuer: &Issuer, table: &str, position: Position) -> Result<Manifests> {
     let options =
         Options { gateways: vec!["bookinfo/bookinfo".to_owned()], one_network: true, position, ..Options::default() };
-    let rendered = Manifests::rendered_with(&format!("{POLICY}table: {table}\n"), "west", &paths::module()?, options)?;
+    let rendered =
+        Manifests::rendered_with(&format!("{POLICY}{RULES}\ntable: {table}\n"), "west", &paths::module()?, options)?;
     Ok(rendered.file("gateway.yaml", &gateway()?).file("authentication.yaml", &issuer.authentication()))
 }
 

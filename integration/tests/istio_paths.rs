@@ -11,30 +11,18 @@ use integration::envoy::EnvoyVersion;
 use integration::istio::Manifests;
 use integration::load::SERVED_BY;
 use integration::paths;
-use three_regions::{FILTER, OPEN, gateway, mesh, name};
+use three_regions::{FILTER, OPEN, POLICY, gateway, mesh, name};
 
 mod support;
 #[path = "support/istio.rs"]
 mod three_regions;
 
-const POLICY: &str = "
-apiVersion: meridian/v1
-role: gateway
-regions:
-- {name: eu-west-1, clusters: [west], displayName: WEST}
-- {name: eu-central-1, clusters: [central], displayName: CENTRAL}
-- {name: us-east-1, clusters: [east], displayName: EAST}
-fences: {eu: [eu-west-1, eu-central-1]}
-services:
-- {name: productpage, hosts: [bookinfo.example.com], destination: {host: productpage.bookinfo.svc.cluster.local, port: 9080}}
-rules:
-- {name: status, match: {pathPrefix: /status}, fence: eu}
-";
+const RULES: &str = "rules: [{name: status, match: {pathPrefix: /status}, fence: eu}]";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_spelling_of_a_path_leaves_its_fence() -> Result<()> {
     let Some(mesh) = mesh().await? else { return Ok(()) };
-    let rendered = Manifests::rendered(POLICY, "west", "bookinfo/bookinfo", &paths::module()?)?;
+    let rendered = Manifests::rendered(&format!("{POLICY}{RULES}\n"), "west", "bookinfo/bookinfo", &paths::module()?)?;
     let with = rendered.file("gateway.yaml", &gateway()?);
     let without = with.clone().without(FILTER);
     for (manifests, version) in

@@ -25,6 +25,19 @@ pub(crate) const ROUTES: &str = "routes.virtualservice.bookinfo.productpage.yaml
 pub(crate) const REGIONS: [(&str, &str, &str); 3] =
     [("eu-west-1", "west", "WEST"), ("eu-central-1", "central", "CENTRAL"), ("us-east-1", "east", "EAST")];
 
+/// A policy of those regions with one service, to which each scenario adds its rules.
+pub(crate) const POLICY: &str = "
+apiVersion: meridian/v1
+role: gateway
+regions:
+- {name: eu-west-1, clusters: [west], displayName: WEST}
+- {name: eu-central-1, clusters: [central], displayName: CENTRAL}
+- {name: us-east-1, clusters: [east], displayName: EAST}
+fences: {eu: [eu-west-1, eu-central-1]}
+services:
+- {name: productpage, hosts: [bookinfo.example.com], destination: {host: productpage.bookinfo.svc.cluster.local, port: 9080}}
+";
+
 /// What `meridian render istio` makes of a policy, behind a Gateway.
 pub(crate) fn manifests() -> Result<Manifests> {
     manifests_with(&paths::module()?)

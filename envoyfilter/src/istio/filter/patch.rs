@@ -103,38 +103,28 @@ pub(super) fn insert(context: Context, name: &str, position: Position) -> Value 
 /// Takes headers out of every request before anything reads them.
 pub(super) fn strip(context: Context, headers: &[String]) -> Value {
     let mutation = serde_json::to_value(EarlyHeaderMutation::remove(headers)).unwrap_or_default();
+    manager(context, &json!({"@type": MANAGER_TYPE, "early_header_mutation_extensions": [mutation]}))
+}
+
+/// Sets what the connection manager does with every request.
+fn manager(context: Context, typed_config: &Value) -> Value {
     json!({
         "applyTo": "NETWORK_FILTER",
         "match": {"context": context.name(), "listener": {"filterChain": {"filter": {"name": MANAGER}}}},
-        "patch": {
-            "operation": "MERGE",
-            "value": {
-                "name": MANAGER,
-                "typed_config": {"@type": MANAGER_TYPE, "early_header_mutation_extensions": [mutation]},
-            },
-        },
+        "patch": {"operation": "MERGE", "value": {"name": MANAGER, "typed_config": typed_config}},
     })
 }
 
 /// Makes every spelling of a slash one slash before anything reads the path, where a rule fences by path: Istio's default leaves `//` and
 /// `%2f` as they are, and a service behind it may not.
 pub(super) fn normalize(context: Context) -> Value {
-    json!({
-        "applyTo": "NETWORK_FILTER",
-        "match": {"context": context.name(), "listener": {"filterChain": {"filter": {"name": MANAGER}}}},
-        "patch": {
-            "operation": "MERGE",
-            "value": {
-                "name": MANAGER,
-                "typed_config": {
-                    "@type": MANAGER_TYPE,
-                    "normalize_path": true,
-                    "merge_slashes": true,
-                    "path_with_escaped_slashes_action": "UNESCAPE_AND_FORWARD",
-                },
-            },
-        },
-    })
+    let typed_config = json!({
+        "@type": MANAGER_TYPE,
+        "normalize_path": true,
+        "merge_slashes": true,
+        "path_with_escaped_slashes_action": "UNESCAPE_AND_FORWARD",
+    });
+    manager(context, &typed_config)
 }
 
 /// Lets responses say how many tries they took; the filter reads the dear facts only when it was more than one.
