@@ -41,6 +41,9 @@ install_envoy() {
 }
 
 mkdir -p "$TARGET_DIR/envoy"
+# Tests run side by side, and one download is enough.
+exec 9>"$TARGET_DIR/envoy/.lock"
+flock 9
 # What a run left behind that was killed: downloads older than any that still goes on.
 find "$TARGET_DIR/envoy" -maxdepth 1 -name '.download.*' -mmin +60 -exec rm -rf {} +
 for version in "${@:-${ENVOY_VERSIONS[@]}}"; do
