@@ -2,14 +2,14 @@
 
 use crate::abi::{self, Metric};
 use crate::metrics::Metrics;
-use crate::shared_health::SharedHealth;
-use crate::successes::Successes;
+use crate::shared_data::SharedData;
 use crate::waiting::Waiting;
-use meridian_core::decide::{Decision, Reason, decide};
-use meridian_core::health::{Cause, CellKey, Change, Event, Notice, Outcome, State, Transition};
+use meridian_core::decide::{Decision, Reason};
+use meridian_core::health::{Cause, CellKey, Change, Event, Health, Outcome, State, Transition};
 use meridian_core::request::RequestFacts;
-use meridian_core::{Policy, Table, Timestamp};
-use std::cell::Cell;
+use meridian_core::worker::Worker;
+use meridian_core::{Policy, Timestamp};
+use std::cell::{Cell, Ref};
 
 /// Services times regions, of nine series each, and rules, of one, up to which series are defined at the start; beyond, when they are
 /// first needed.
@@ -36,64 +36,56 @@ const CALLS: [&str; 11] = [
 /// Everything a stream needs.
 pub(crate) struct Engine {
     pub(crate) policy: Policy,
-    pub(crate) health: SharedHealth,
     pub(crate) metrics: Metrics,
     pub(crate) waiting: Waiting,
-    successes: Successes,
+    worker: Worker,
+    /// Where the shared health is, under a key that says what its ids mean.
+    shared: String,
     random: Cell<u64>,
     answers: Cell<u32>,
-    /// Whether a drill runs, as of the last tick.
-    drilling: Cell<bool>,
 }
 
 impl Engine {
     /// An engine for a policy.
     pub(crate) fn new(policy: Policy) -> Self {
-        let engine = Self {
-            health: SharedHealth::new(policy.layout()),
+        let mut engine = Self {
+            shared: format!("meridian/health/{:016x}", policy.layout()),
+            worker: Worker::default(),
             metrics: Metrics::default(),
             waiting: Waiting::default(),
-            successes: Successes::default(),
             policy,
             random: Cell::new(0),
             answers: Cell::new(0),
-            drilling: Cell::new(false),
         };
-        engine.drilling.set(engine.policy.is_drilling(engine.now()));
-        engine.health.refresh(&engine.metrics);
+        engine.worker = Worker::new(&engine.policy, &engine.store(), engine.now());
         engine.define_metrics();
         engine
     }
 
+    /// The store that this worker shares with the others.
+    fn store(&self) -> SharedData<'_> {
+        SharedData { key: &self.shared, metrics: &self.metrics }
+    }
+
+    /// Health as this worker knows it.
+    pub(crate) fn health(&self) -> Ref<'_, Health> {
+        self.worker.health()
+    }
+
     /// Whether the native table is right for every request as it stands, so that there is nothing to decide.
     pub(crate) fn is_calm(&self) -> bool {
-        self.policy.table() == Table::Full && self.health.view().is_calm() && !self.drilling.get()
+        self.worker.is_calm(&self.policy)
     }
 
     /// Decides for a request, and takes the token if the decision needs one.
     pub(crate) fn decide(&self, request: &RequestFacts<'_>, now: Timestamp) -> Option<Decision> {
-        if !self.health.view().is_quiet() {
-            self.health.refresh(&self.metrics);
+        let decision = self.worker.decide(&self.policy, &self.store(), request, now, || self.random(now))?;
+        if let Some(key) = decision.token() {
+            let (service, region) = self.names(key);
+            let tags = [("service", service), ("region", region)];
+            self.metrics.set("meridian_region_state", &tags, gauge(State::HalfOpen));
         }
-        let settings = self.policy.health();
-        let mut decision = None;
-        // Each lost race rules one region out; a host that fails every call must not make this a loop.
-        for _ in 0..4 {
-            let decided = decide(&self.policy, &self.health.view(), request, now, self.random(now))?;
-            let Some(key) = decided.token() else { return Some(decided) };
-            decision = Some(decided);
-            // Losing the race for the token leaves fresher health behind, which says so: the next round decides otherwise.
-            if self.health.update(&self.metrics, |health| health.take_token(key, now, settings)) {
-                let (service, region) = self.names(key);
-                self.metrics.set(
-                    "meridian_region_state",
-                    &[("service", service), ("region", region)],
-                    gauge(State::HalfOpen),
-                );
-                break;
-            }
-        }
-        decision
+        Some(decision)
     }
 
     /// Whether this response is one of those that are looked at in full though nothing seems wrong: a calm gateway has no other way to
@@ -104,48 +96,23 @@ impl Engine {
         answers.is_multiple_of(SAMPLE)
     }
 
-    /// Records what was learned. Touches the shared health only if something hangs on it.
+    /// Records what was learned.
     pub(crate) fn record(&self, event: Event, now: Timestamp) {
-        let (settings, regions) = (self.policy.health(), self.policy.regions().len());
-        if event.outcome == Outcome::Success && !event.probe {
-            let notice = self.health.view().notice(event.key, now);
-            match notice {
-                Notice::Never => return,
-                Notice::Later if !self.successes.add(event.key) => return,
-                Notice::Later | Notice::AtOnce => {}
-            }
-        }
-        let changes = self.health.update(&self.metrics, |health| {
-            self.successes.flush(|key, count| health.add_successes(key, count, now, settings));
-            health.record(event, now, settings, regions)
-        });
-        self.successes.clear();
-        for change in changes.iter().flatten() {
-            self.tell(change);
-        }
+        let changes = self.worker.record(&self.policy, &self.store(), event, now);
+        changes.iter().flatten().for_each(|change| self.tell(change));
     }
 
     /// Takes a token back whose request proved nothing.
     pub(crate) fn return_token(&self, key: CellKey) {
-        let (settings, now) = (self.policy.health(), self.now());
-        self.health.update(&self.metrics, |health| health.return_token(key, now, settings));
+        self.worker.return_token(&self.policy, &self.store(), key, self.now());
     }
 
-    /// What the passing of time does: the other workers' news, counts that waited, what is over, and requests that nobody answers.
+    /// What the passing of time does; among it, requests that nobody answers.
     pub(crate) fn tick(&self, root: u32) {
-        self.health.refresh(&self.metrics);
         self.waiting.tick();
         let now = self.now();
-        self.drilling.set(self.policy.is_drilling(now));
-        if !self.health.view().is_quiet() {
-            let settings = self.policy.health();
-            let warm = self.health.update(&self.metrics, |health| {
-                self.successes.flush(|key, count| health.add_successes(key, count, now, settings));
-                health.age(now, settings)
-            });
-            self.successes.clear();
-            warm.iter().for_each(|change| self.tell(change));
-        }
+        let changes = self.worker.tick(&self.policy, &self.store(), now);
+        changes.iter().for_each(|change| self.tell(change));
         for key in self.waiting.stalled(root, &self.policy, &self.metrics) {
             self.record(Event { key, outcome: Outcome::Stalled, probe: false }, now);
         }
@@ -216,7 +183,7 @@ impl Engine {
         if services.len() * regions.len() > CELLS_AT_START {
             return;
         }
-        let (health, now) = (self.health.view(), self.now());
+        let (health, now) = (self.health(), self.now());
         for key in self.policy.cells() {
             let (service, region) = self.names(key);
             let state = gauge(health.state(key, now, self.policy.health()));

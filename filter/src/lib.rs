@@ -13,9 +13,8 @@ mod engine;
 mod facts;
 mod metrics;
 mod root;
-mod shared_health;
+mod shared_data;
 mod stream;
-mod successes;
 mod waiting;
 
 use proxy_wasm::types::LogLevel;

@@ -179,7 +179,7 @@ impl Stream {
         // What a gRPC call came to is in its trailers; until then it is no success.
         let open = !end && plain && response.grpc_status.is_none() && facts::is_grpc(&headers);
         self.open = open.then_some(Answered { expected, attempts: response.attempts });
-        let nothing_to_learn = plain && !sampled && engine.health.view().is_quiet();
+        let nothing_to_learn = plain && !sampled && engine.health().is_quiet();
         if !(open || nothing_to_learn) {
             let upstream = match (plain && !sampled, expected) {
                 (false, _) => Some(facts::upstream(&engine.policy, metrics)),
@@ -245,7 +245,7 @@ impl Stream {
         let grpc_status = status.as_deref().and_then(facts::digits);
         let tag = metrics.checked("get_header", abi::header(Map::Response, TAG)).flatten();
         let response = ResponseFacts { status: 200, grpc_status, attempts: answered.attempts, tag: tag.as_deref() };
-        if is_plain(policy, &response, answered.expected) && self.engine.health.view().is_quiet() {
+        if is_plain(policy, &response, answered.expected) && self.engine.health().is_quiet() {
             return;
         }
         let upstream = facts::upstream(policy, metrics);
@@ -285,7 +285,7 @@ impl Stream {
     }
 
     fn explain(&self, decision: &Decision, now: Timestamp) -> String {
-        let (policy, health) = (&self.engine.policy, self.engine.health.view());
+        let (policy, health) = (&self.engine.policy, self.engine.health());
         let record = DecisionRecord {
             asked: decision.asked,
             chosen: decision.chosen(),

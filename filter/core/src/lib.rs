@@ -24,6 +24,7 @@ mod policy;
 mod region;
 pub mod request;
 mod rule;
+pub mod worker;
 
 pub use config::{INTERNAL_HEADERS, LocalHints, Problem, Severity, UnknownKeys, compile};
 pub use decision_header::{DecisionRecord, add_delivery, decision_header};

@@ -4,7 +4,7 @@
 //! workers share would make every request of a watched region pay for it. So a worker keeps them until there are some, until it has
 //! something else to write, or until the next tick.
 
-use meridian_core::health::CellKey;
+use crate::health::CellKey;
 use std::cell::RefCell;
 
 /// From so many on they are written.
@@ -13,14 +13,14 @@ const ENOUGH: u32 = 16;
 const CELLS: usize = 64;
 
 /// Counts by cell.
-#[derive(Default)]
-pub(crate) struct Successes {
+#[derive(Debug, Default)]
+pub(super) struct Successes {
     counts: RefCell<Vec<(CellKey, u32)>>,
 }
 
 impl Successes {
     /// Keeps one; `true`: it should be written now, and is not kept.
-    pub(crate) fn add(&self, key: CellKey) -> bool {
+    pub(super) fn add(&self, key: CellKey) -> bool {
         let mut counts = self.counts.borrow_mut();
         if let Some((_, count)) = counts.iter_mut().find(|(at, _)| *at == key) {
             *count += 1;
@@ -38,12 +38,12 @@ impl Successes {
     }
 
     /// Hands every count over; they are kept until [`Successes::clear`], because a write may have to be tried again.
-    pub(crate) fn flush(&self, mut each: impl FnMut(CellKey, u32)) {
+    pub(super) fn flush(&self, mut each: impl FnMut(CellKey, u32)) {
         self.counts.borrow().iter().for_each(|(key, count)| each(*key, *count));
     }
 
     /// They are written.
-    pub(crate) fn clear(&self) {
+    pub(super) fn clear(&self) {
         self.counts.borrow_mut().clear();
     }
 }

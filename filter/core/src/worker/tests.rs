@@ -1,0 +1,149 @@
+//! Workers of one Envoy against one store.
+
+use super::*;
+use crate::health::Transition;
+#[cfg(target_arch = "wasm32")]
+use crate::testing::test;
+use crate::testing::{NOW, document, get, key, policy};
+use serde_json::json;
+use std::cell::RefCell;
+use std::time::Duration;
+
+/// A host's store, which can lose every race or fail every call.
+#[derive(Default)]
+struct Host {
+    value: RefCell<Option<(Vec<u8>, u32)>>,
+    broken: Cell<bool>,
+    writes: Cell<u32>,
+}
+
+impl Store for Host {
+    fn read(&self) -> Read {
+        match &*self.value.borrow() {
+            _ if self.broken.get() => Read::Failed,
+            Some((bytes, version)) => Read::Value(bytes.clone(), Version(*version)),
+            None => Read::Nothing,
+        }
+    }
+
+    fn write(&self, value: &[u8], since: Version) -> Written {
+        let mut held = self.value.borrow_mut();
+        let version = held.as_ref().map_or(Version::FIRST, |(_, version)| Version(*version));
+        if self.broken.get() {
+            return Written::Failed;
+        }
+        if version != since {
+            return Written::Raced;
+        }
+        self.writes.set(self.writes.get() + 1);
+        *held = Some((value.to_vec(), self.writes.get()));
+        Written::Done
+    }
+}
+
+fn failure(policy: &Policy) -> Event {
+    Event { key: key(policy, "us-east-1"), outcome: Outcome::GatewayError, probe: false }
+}
+
+fn success(policy: &Policy) -> Event {
+    Event { outcome: Outcome::Success, ..failure(policy) }
+}
+
+/// Two workers, and a store.
+fn two(policy: &Policy) -> (Worker, Worker, Host) {
+    let host = Host::default();
+    (Worker::new(policy, &host, NOW), Worker::new(policy, &host, NOW), host)
+}
+
+fn is_ejected(changes: &Changes) -> bool {
+    changes.iter().flatten().any(|change| matches!(change.transition, Transition::Ejected { .. }))
+}
+
+#[test]
+fn errors_in_a_row_count_across_workers() {
+    let policy = policy(&document());
+    let (one, other, host) = two(&policy);
+    let workers = [&one, &other, &one, &other, &one];
+    let ejected = workers.map(|worker| is_ejected(&worker.record(&policy, &host, failure(&policy), NOW)));
+    assert_eq!(ejected, [false, false, false, false, true]);
+}
+
+#[test]
+fn a_success_of_one_worker_ends_the_row_of_another() {
+    let policy = policy(&document());
+    let (one, other, host) = two(&policy);
+    for _ in 0..4 {
+        let _ = one.record(&policy, &host, failure(&policy), NOW);
+    }
+    let _ = other.tick(&policy, &host, NOW);
+    let _ = other.record(&policy, &host, success(&policy), NOW);
+    assert!(!is_ejected(&one.record(&policy, &host, failure(&policy), NOW)));
+}
+
+#[test]
+fn a_success_costs_the_store_nothing_while_all_is_well() {
+    let policy = policy(&document());
+    let (one, _, host) = two(&policy);
+    for _ in 0..100 {
+        let _ = one.record(&policy, &host, success(&policy), NOW);
+    }
+    assert_eq!(host.writes.get(), 0);
+}
+
+#[test]
+fn only_one_worker_gets_the_token_of_a_half_open_region() {
+    let policy = policy(&document());
+    let (one, other, host) = two(&policy);
+    for _ in 0..5 {
+        let _ = one.record(&policy, &host, failure(&policy), NOW);
+    }
+    let _ = other.tick(&policy, &host, NOW);
+    let later = NOW.plus(Duration::from_secs(31));
+    let lines = get(&[]);
+    let request = RequestFacts::new(&lines);
+    let tokens = [&one, &other, &one].map(|worker| {
+        worker.decide(&policy, &host, &request, later, || 0).and_then(|decision| decision.token()).is_some()
+    });
+    assert_eq!(tokens, [true, false, false]);
+}
+
+#[test]
+fn a_new_worker_begins_with_what_the_others_know() {
+    let policy = policy(&document());
+    let (one, _, host) = two(&policy);
+    for _ in 0..5 {
+        let _ = one.record(&policy, &host, failure(&policy), NOW);
+    }
+    assert!(!Worker::new(&policy, &host, NOW).is_calm(&policy));
+}
+
+#[test]
+fn a_store_that_fails_leaves_each_worker_its_own_view() {
+    let policy = policy(&document());
+    let (one, other, host) = two(&policy);
+    host.broken.set(true);
+    for _ in 0..5 {
+        let _ = one.record(&policy, &host, failure(&policy), NOW);
+    }
+    assert!(!one.is_calm(&policy) && other.is_calm(&policy));
+}
+
+#[test]
+fn a_store_with_somebody_elses_bytes_knows_nothing() {
+    let policy = policy(&document());
+    let host = Host::default();
+    *host.value.borrow_mut() = Some((vec![99; 7], 3));
+    assert!(Worker::new(&policy, &host, NOW).is_calm(&policy));
+}
+
+#[test]
+fn a_drill_ends_the_calm_with_the_next_tick() {
+    let mut document = document();
+    document["drills"] = json!([{"name": "q4", "region": "us-east-1", "percent": 10,
+                                 "from": "1970-01-01T00:20:00Z", "until": "1970-01-01T00:30:00Z"}]);
+    let policy = policy(&document);
+    let (one, _, host) = two(&policy);
+    let before = one.is_calm(&policy);
+    let _ = one.tick(&policy, &host, Timestamp(1_200_000));
+    assert!(before && !one.is_calm(&policy));
+}
