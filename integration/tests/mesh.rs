@@ -123,6 +123,12 @@ async fn faults_come_and_go() {
     pod.thaw();
     until("a thawed pod answers", async || status(address).await == Some(200)).await;
 
+    pod.blackhole().await.unwrap();
+    let connection = tokio::net::TcpStream::connect(pod.inbound());
+    assert!(tokio::time::timeout(Duration::from_millis(300), connection).await.is_err(), "not even a connection opens");
+    pod.thaw();
+    until("a pod that is no blackhole any more answers", async || status(address).await == Some(200)).await;
+
     let before = pod.served();
     pods.kill();
     assert_eq!(status(address).await, None);

@@ -42,6 +42,8 @@ enum Way {
     Answering503,
     /// Its clocks stand: connections open, and nobody answers.
     Frozen,
+    /// Its network swallows everything: not even a connection opens.
+    Blackholed,
     /// The other cluster's pods are well, its east-west gateway is gone.
     GatewayStopped,
 }
@@ -62,6 +64,7 @@ impl Way {
             Self::Killed => pods.kill(),
             Self::Answering503 => pods.fault(&Fault::status(503)).await?,
             Self::Frozen => pods.freeze(),
+            Self::Blackholed => pods.blackhole().await?,
             Self::GatewayStopped => mesh.cluster("secondary")?.east_west().stop().await?,
         }
         Ok(())
@@ -72,7 +75,7 @@ impl Way {
         match self {
             Self::Killed => pods.start().await,
             Self::Answering503 => pods.fault(&Fault::none()).await,
-            Self::Frozen => {
+            Self::Frozen | Self::Blackholed => {
                 pods.thaw();
                 Ok(())
             }
@@ -321,6 +324,11 @@ async fn a_frozen_region_costs_no_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_blackholed_region_costs_no_request() {
+    nobody_pays(&play(Way::Blackholed, spread(true), 100).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_east_west_gateway_costs_no_request() {
     nobody_pays(&play(Way::GatewayStopped, spread(true), 100).await);
 }
@@ -338,6 +346,14 @@ async fn without_rescue_a_region_that_answers_503_costs_the_requests_that_eject_
 #[tokio::test(flavor = "multi_thread")]
 async fn without_rescue_a_lost_gateway_costs_the_requests_that_eject_it() {
     only_ejection_is_paid_for(&play(Way::GatewayStopped, spread(false), 100).await);
+}
+
+/// Nothing is refused here, and nothing is answered: connections fail by their timeout, and streams on those that are open by theirs.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_rescue_a_blackholed_region_costs_nobody_who_was_sent_after_the_ejection() {
+    let seen = play(Way::Blackholed, spread(false), 100).await;
+    assert!(seen.iter().all(|seen| seen.failed().count() >= THRESHOLD));
+    nobody_fails_who_was_sent_after_the_ejection(&seen);
 }
 
 /// A frozen region is known by its timeouts alone: whoever is sent there until the first of them pays as well.

@@ -13,12 +13,16 @@ pub struct Listener {
     pub address: Address,
     /// What it does with a connection.
     pub filter_chains: Vec<FilterChain>,
+    /// How many connections may wait to be accepted; the machine's own limit otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tcp_backlog_size: Option<u32>,
 }
 
 impl Listener {
     /// A listener named `name` at `address` with one chain of one network filter.
     pub fn new(name: impl Into<String>, address: impl Into<Address>, filter: Filter) -> Self {
-        Self { name: name.into(), address: address.into(), filter_chains: vec![FilterChain { filters: vec![filter] }] }
+        let filter_chains = vec![FilterChain { filters: vec![filter] }];
+        Self { name: name.into(), address: address.into(), filter_chains, tcp_backlog_size: None }
     }
 }
 

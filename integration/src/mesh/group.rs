@@ -47,6 +47,17 @@ impl<'m> Group<'m> {
         self.pods.iter().for_each(|pod| pod.freeze());
     }
 
+    /// Makes their addresses swallow everything: [`Pod::blackhole`].
+    ///
+    /// # Errors
+    /// When one still answers.
+    pub async fn blackhole(&self) -> Result<()> {
+        for pod in &self.pods {
+            pod.blackhole().await?;
+        }
+        Ok(())
+    }
+
     /// Lets them run again: [`Pod::thaw`].
     pub fn thaw(&self) {
         self.pods.iter().for_each(|pod| pod.thaw());

@@ -6,6 +6,7 @@
 //! stopped, frozen or told to fail, alone or by the cluster. What reached which application is counted there
 //! ([`Mesh::served`]). Dropping the mesh ends all of it.
 
+mod blackhole;
 mod builder;
 mod cluster;
 mod east_west;

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::blackhole::Blackhole;
 use super::layout::PodLayout;
 use super::spec::Workload;
 use crate::bookinfo::{Fault, Tally};
@@ -26,6 +28,7 @@ pub struct Pod {
     tally: PathBuf,
     application: Process,
     sidecar: Envoy,
+    blackhole: Mutex<Option<Blackhole>>,
 }
 
 impl Pod {
@@ -60,6 +63,7 @@ impl Pod {
             tally,
             application,
             sidecar,
+            blackhole: Mutex::default(),
         }
     }
 
@@ -136,8 +140,20 @@ impl Pod {
         self.application.freeze();
     }
 
-    /// Lets them run again.
+    /// Makes its address swallow everything: nobody answers, not even the kernel, as when a region's network is gone.
+    ///
+    /// # Errors
+    /// When its address still answers.
+    pub async fn blackhole(&self) -> Result<()> {
+        self.freeze();
+        let blackhole = Blackhole::at(self.inbound).await?;
+        *self.blackhole.lock().unwrap_or_else(PoisonError::into_inner) = Some(blackhole);
+        Ok(())
+    }
+
+    /// Lets them run again, and takes connections again.
     pub fn thaw(&self) {
+        self.blackhole.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.application.thaw();
         self.sidecar.process().thaw();
     }

@@ -15,6 +15,7 @@ use meridian::envoy::{
 use meridian::render;
 use serde_json::{Value, json};
 
+use super::blackhole;
 use super::layout::{ClusterLayout, Layout, NAMESPACE, PodLayout, cluster};
 use super::spec::Tag;
 use crate::bookinfo::Service;
@@ -49,7 +50,10 @@ impl Sidecar<'_> {
             admin: Admin::at(self.pod.admin()),
             static_resources: StaticResources {
                 listeners: vec![
-                    Listener::new("virtualInbound", self.pod.inbound(), self.inbound().into()),
+                    Listener {
+                        tcp_backlog_size: Some(blackhole::BACKLOG),
+                        ..Listener::new("virtualInbound", self.pod.inbound(), self.inbound().into())
+                    },
                     Listener::new(
                         "virtualOutbound",
                         self.pod.outbound(),
