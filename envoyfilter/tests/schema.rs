@@ -19,7 +19,8 @@ use std::path::Path;
 fn everything() -> Value {
     json!({
         "apiVersion": "meridian/v1", "role": "gateway", "local": "us-east-1", "regionHeader": "x-where", "table": "full",
-        "stage": "enforce", "tag": {"public": true}, "critical": ["rules"],
+        "stage": "enforce", "tag": {"public": true},
+        "headers": {"servedBy": "x-cluster", "decision": "x-why", "route": "x-plan", "explain": "x-tell-me"}, "critical": ["rules"],
         "warmup": {"duration": "0s", "minimumPercent": 5, "aggression": 1.5, "halfOpenRequests": 2},
         "regions": [
             {"name": "us-east-1", "clusters": ["east"], "displayName": "EAST", "aliases": ["us"]},

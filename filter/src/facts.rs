@@ -6,24 +6,18 @@ use meridian_core::judge::{ResponseFacts, UpstreamFacts};
 use meridian_core::request::{HeaderLines, Lines};
 use meridian_core::{HeaderMap, Policy, RegionId, ServiceId};
 
-/// The tag of the serving side.
-pub(crate) const TAG: &str = "x-served-by-cluster";
-/// A plan, written by the filter and read by the native table.
-pub(crate) const ROUTE: &str = "x-region-route";
-/// The decision, for people.
-pub(crate) const DECISION: &str = "x-region-decision";
 /// The decision in the stream's filter state, for access logs and traces.
 pub(crate) const STATE: &str = "meridian_decision";
 /// The router's own count of tries, switched on by the renderer.
 const ATTEMPTS: &str = "x-envoy-attempt-count";
 
-/// What the response headers say.
-pub(crate) fn response(headers: &HeaderMap) -> ResponseFacts<'_> {
+/// What the response headers say, the tag of the serving side among them.
+pub(crate) fn response<'h>(headers: &'h HeaderMap, tag: &str) -> ResponseFacts<'h> {
     ResponseFacts {
         status: number(headers.lines(":status")).and_then(|status| u16::try_from(status).ok()).unwrap_or(0),
         grpc_status: number(headers.lines("grpc-status")),
         attempts: number(headers.lines(ATTEMPTS)).unwrap_or(1),
-        tag: match headers.lines(TAG) {
+        tag: match headers.lines(tag) {
             Lines::One(tag) => Some(tag),
             Lines::None | Lines::Several => None,
         },

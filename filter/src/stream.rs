@@ -2,7 +2,7 @@
 
 use crate::abi::{self, Map};
 use crate::engine::Engine;
-use crate::facts::{self, DECISION, ROUTE, STATE, TAG};
+use crate::facts::{self, STATE};
 use meridian_core::decide::{Decision, Reason, Verdict, candidates};
 use meridian_core::judge::{Delivery, Expected, Judgement, ResponseFacts, UpstreamFacts, is_plain, judge};
 use meridian_core::request::{HeaderLines, Lines, RequestFacts};
@@ -119,13 +119,14 @@ impl Stream {
     /// Writes the plan if the native table would take another one; otherwise writes nothing.
     fn route(&mut self, decision: &Decision, headers: &HeaderMap, now: Timestamp) {
         let (policy, metrics) = (&self.engine.policy, &self.engine.metrics);
+        let plan = policy.headers().route.as_str();
         match decision.write().and_then(|plan| policy.plan_name(plan)) {
             Some(name) => {
-                metrics.checked("set_header", abi::set_header(Map::Request, ROUTE, name.as_bytes()));
+                metrics.checked("set_header", abi::set_header(Map::Request, plan, name.as_bytes()));
             }
             // The native table removes the header before any filter; where somebody's table does not, a client's own must not count.
-            None if headers.lines(ROUTE) != Lines::None => {
-                metrics.checked("remove_header", abi::remove_header(Map::Request, ROUTE));
+            None if headers.lines(plan) != Lines::None => {
+                metrics.checked("remove_header", abi::remove_header(Map::Request, plan));
             }
             None => {}
         }
@@ -153,7 +154,8 @@ impl Stream {
         let mut header = self.explain(decision, now);
         add_delivery(&mut header, Delivery::Refused);
         metrics.checked("set_state", abi::set_state(STATE, header.as_bytes()));
-        match metrics.checked("send_local_response", abi::respond(status, (DECISION, &header), body)) {
+        let name = &self.engine.policy.headers().decision;
+        match metrics.checked("send_local_response", abi::respond(status, (name, &header), body)) {
             Some(()) => {
                 self.trail = Trail::Refused;
                 Action::Pause
@@ -164,11 +166,12 @@ impl Stream {
 
     fn response(&mut self, end: bool) {
         let (engine, metrics) = (Rc::clone(&self.engine), &self.engine.metrics);
+        let names = engine.policy.headers();
         if matches!(self.trail, Trail::Refused) {
             return;
         }
         let Some(headers) = metrics.checked("get_headers", abi::headers(Map::Response)) else { return };
-        let response = facts::response(&headers);
+        let response = facts::response(&headers, &names.served_by);
         let (decided, mut header) = match std::mem::replace(&mut self.trail, Trail::Native) {
             Trail::Decided { decision, header } => (Some(decision), header),
             Trail::Native | Trail::Refused => (None, None),
@@ -214,11 +217,11 @@ impl Stream {
         match header {
             Some(text) => {
                 metrics.checked("set_state", abi::set_state(STATE, text.as_bytes()));
-                metrics.checked("set_header", abi::set_header(Map::Response, DECISION, text.as_bytes()));
+                metrics.checked("set_header", abi::set_header(Map::Response, &names.decision, text.as_bytes()));
             }
             // Whoever wrote one upstream does not speak for this gateway.
-            None if headers.lines(DECISION) != Lines::None => {
-                metrics.checked("remove_header", abi::remove_header(Map::Response, DECISION));
+            None if headers.lines(&names.decision) != Lines::None => {
+                metrics.checked("remove_header", abi::remove_header(Map::Response, &names.decision));
             }
             None => {}
         }
@@ -243,7 +246,7 @@ impl Stream {
         let (policy, metrics) = (&self.engine.policy, &self.engine.metrics);
         let status = metrics.checked("get_header", abi::header(Map::ResponseTrailers, "grpc-status")).flatten();
         let grpc_status = status.as_deref().and_then(facts::digits);
-        let tag = metrics.checked("get_header", abi::header(Map::Response, TAG)).flatten();
+        let tag = metrics.checked("get_header", abi::header(Map::Response, &policy.headers().served_by)).flatten();
         let response = ResponseFacts { status: 200, grpc_status, attempts: answered.attempts, tag: tag.as_deref() };
         if is_plain(policy, &response, answered.expected) && self.engine.health().is_quiet() {
             return;
@@ -255,7 +258,8 @@ impl Stream {
     /// Sets the tag of a region, if it is known.
     fn tag(&self, region: Option<meridian_core::RegionId>) {
         if let Some(region) = region.and_then(|region| self.engine.policy.region(region)) {
-            let set = abi::set_header(Map::Response, TAG, region.display_name.as_bytes());
+            let name = &self.engine.policy.headers().served_by;
+            let set = abi::set_header(Map::Response, name, region.display_name.as_bytes());
             self.engine.metrics.checked("set_header", set);
         }
     }
@@ -266,7 +270,8 @@ impl Stream {
             Some(region) => self.tag(Some(region)),
             // Who does not know where it runs cannot say it, and the application may not either.
             None => {
-                self.engine.metrics.checked("remove_header", abi::remove_header(Map::Response, TAG));
+                let name = &self.engine.policy.headers().served_by;
+                self.engine.metrics.checked("remove_header", abi::remove_header(Map::Response, name));
             }
         }
     }

@@ -322,7 +322,7 @@ fn sent(line: &RequestLine) -> Result<Request> {
 /// Who served, and with what reason, against what was explained.
 fn compare(policy: &Policy, told: Option<&Explanation>, answers: &[Response]) -> Result<()> {
     let tags: BTreeSet<String> =
-        answers.iter().map(|answer| answer.header("x-served-by-cluster").unwrap_or_default()).collect();
+        answers.iter().map(|answer| answer.header(&policy.headers().served_by).unwrap_or_default()).collect();
     let answer = answers.first().context("nothing was asked")?;
     let Some(told) = told else {
         ensure!(answer.status == 404, "nobody answers for this host, and it was {}", answer.status);
@@ -341,7 +341,7 @@ fn compare(policy: &Policy, told: Option<&Explanation>, answers: &[Response]) ->
         (None, false) => told.split.keys().map(tag).collect(),
     };
     ensure!(tags == expected, "served by {tags:?} and not by {expected:?} ({})", answer.status);
-    let decision = answer.header("x-region-decision");
+    let decision = answer.header(&policy.headers().decision);
     if OBVIOUS.contains(&told.reason) {
         ensure!(decision.is_none(), "nothing was decided, and it says {decision:?}");
     } else {

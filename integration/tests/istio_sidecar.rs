@@ -25,6 +25,8 @@ const PAGE: Service = Service::Productpage;
 const NAMES: [&str; 2] = ["productpage:9080", "productpage.bookinfo.svc.cluster.local:9080"];
 /// What says that a request is to stay in the fence.
 const TENANT: (&str, &str) = ("x-tenant", "acme");
+/// Another name for the tag.
+const CELL: &str = "shop-cell";
 const OUTBOUND: &str = "filter.envoyfilter.bookinfo.meridian.yaml";
 const TAGGED: &str = "tag.envoyfilter.bookinfo.meridian-tag.yaml";
 const REGIONS: [(&str, &str, &str); 3] =
@@ -128,16 +130,27 @@ fn kinds() -> Result<Vec<Kind>> {
 async fn an_answer_carries_the_tag_of_its_cluster_whatever_the_application_says() -> Result<()> {
     let Some(programs) = programs().await? else { return Ok(()) };
     let mesh = Mesh::start(programs, vec![place(REGIONS[0]).behind_sidecars()], vec![PAGE], 1).await?;
-    mesh.pods().fault("west", PAGE, &Fault::none().with_header(SERVED_BY, "FORGED")).await?;
-    let (native, filter) = (rendered(Tag::Native, &paths::module()?)?, rendered(Tag::Filter, &paths::module()?)?);
+    mesh.pods()
+        .fault("west", PAGE, &Fault::none().with_header(SERVED_BY, "FORGED").with_header(CELL, "FORGED"))
+        .await?;
+    let module = paths::module()?;
+    let (native, filter) = (rendered(Tag::Native, &module)?, rendered(Tag::Filter, &module)?);
+    let renamed = format!("{POLICY}headers: {{servedBy: {CELL}}}\n");
+    let renamed_native = rendered_from(&renamed, Tag::Native, &module)?;
+    let renamed_filter = rendered_from(&renamed, Tag::Filter, &module)?;
     for version in [EnvoyVersion::oldest()?, EnvoyVersion::newest()?] {
-        for (how, manifests) in [("natively", &native), ("by the filter", &filter)] {
+        for (how, header, manifests) in [
+            ("natively", SERVED_BY, &native),
+            ("by the filter", SERVED_BY, &filter),
+            ("natively", CELL, &renamed_native),
+            ("by the filter", CELL, &renamed_filter),
+        ] {
             let site = site(&mesh, manifests.clone(), Role::Server, &version).await?;
             let server = site.proxy(Role::Server)?;
             for (path, status) in [("/status/200", 200), ("/status/404", 404), ("/status/500", 500)] {
                 until(&format!("{how}, {path} is tagged"), async || {
                     let answer = server.send(&Request::get(path).host(NAMES[0])).await?;
-                    Ok(answer.status == status && answer.header(SERVED_BY).as_deref() == Some("WEST"))
+                    Ok(answer.status == status && answer.header(header).as_deref() == Some("WEST"))
                 })
                 .await?;
             }
@@ -145,7 +158,7 @@ async fn an_answer_carries_the_tag_of_its_cluster_whatever_the_application_says(
             // Taken away live, the application speaks for itself again: it was the tag that was seen.
             site.plane.delete(&site.manifests.text(TAGGED)?).await?;
             until(&format!("{how}, the tag is gone"), async || {
-                Ok(ask(server, NAMES[0], &[]).await?.header(SERVED_BY).as_deref() == Some("FORGED"))
+                Ok(ask(server, NAMES[0], &[]).await?.header(header).as_deref() == Some("FORGED"))
             })
             .await?;
         }

@@ -167,7 +167,7 @@ impl Cluster<'_> {
         let region = self.region().and_then(|id| self.policy.region(id));
         let Some(region) = region.filter(|_| self.options.tag == Tag::Native) else { return };
         for namespace in self.namespaces() {
-            let resource = filter::tag::native(namespace, &region.display_name);
+            let resource = filter::tag::native(namespace, &self.policy.headers().served_by, &region.display_name);
             self.add(files, "tag", "Answers say which cluster served them.", &resource);
         }
     }

@@ -9,7 +9,6 @@ use super::complaint::{Complaints, Place};
 use super::matching::{Conditions, combine};
 use super::needs::Needs;
 use super::table::{self, Entry, Half};
-use crate::render::ROUTE_HEADER;
 use meridian_core::{Plan, Policy, Rule};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -102,7 +101,7 @@ impl Expansion<'_> {
             });
             route.insert("retries".to_owned(), retries);
         }
-        without_plan_header(&mut route);
+        without_header(&mut route, &self.policy.headers().route);
         Some(Value::Object(route))
     }
 
@@ -233,13 +232,13 @@ fn name(user: &Map<String, Value>, entry: &Entry) -> String {
 }
 
 /// The plan is between the filter and the table; the service has no business with it.
-fn without_plan_header(route: &mut Map<String, Value>) {
+fn without_header(route: &mut Map<String, Value>, header: &str) {
     let headers = route.entry("headers").or_insert_with(|| json!({}));
     let Some(headers) = headers.as_object_mut() else { return };
     let Some(request) = headers.entry("request").or_insert_with(|| json!({})).as_object_mut() else { return };
     let Some(remove) = request.entry("remove").or_insert_with(|| json!([])).as_array_mut() else { return };
-    if !remove.iter().any(|name| name == ROUTE_HEADER) {
-        remove.push(json!(ROUTE_HEADER));
+    if !remove.iter().any(|name| name == header) {
+        remove.push(json!(header));
     }
 }
 

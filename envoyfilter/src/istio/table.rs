@@ -12,7 +12,6 @@
 //! they cost a scan of one more route (~33 ns) up to the route that is taken. Where a match leaves only one side (`method: GET`), only
 //! one is written.
 
-use crate::render::ROUTE_HEADER;
 use meridian_core::{Method, Plan, Policy, RegionId, Rule, Table};
 use std::collections::BTreeSet;
 
@@ -56,14 +55,15 @@ pub(super) enum Methods {
 pub(super) fn entries(policy: &Policy, rule: &Rule) -> Vec<Entry> {
     let name = &rule.name;
     let home = home(rule);
-    let mut neither = vec![Header::Absent(ROUTE_HEADER.to_owned())];
+    let plan_header = &policy.headers().route;
+    let mut neither = vec![Header::Absent(plan_header.clone())];
     if policy.table() == Table::Full {
         neither.push(Header::Absent(policy.region_header().to_owned()));
     }
     let mut entries = vec![Entry { name: format!("{name}/local"), headers: neither, targets: home.clone() }];
     for (spelling, region) in spellings(policy, rule) {
         let headers = vec![
-            Header::Absent(ROUTE_HEADER.to_owned()),
+            Header::Absent(plan_header.clone()),
             Header::Spelling(policy.region_header().to_owned(), spelling.to_owned()),
         ];
         entries.push(Entry {
@@ -74,7 +74,7 @@ pub(super) fn entries(policy: &Policy, rule: &Rule) -> Vec<Entry> {
     }
     for plan in plans(policy, rule) {
         let Some(plan_name) = policy.plan_name(plan) else { continue };
-        let headers = vec![Header::Exact(ROUTE_HEADER.to_owned(), plan_name.to_owned())];
+        let headers = vec![Header::Exact(plan_header.clone(), plan_name.to_owned())];
         entries.push(Entry { name: format!("{name}/plan/{plan_name}"), headers, targets: vec![(plan, 1)] });
     }
     entries.push(Entry { name: format!("{name}/local/else"), headers: Vec::new(), targets: home });

@@ -3,7 +3,7 @@
 use crate::istio::FENCE_PREFIX;
 use crate::policy_file::PolicyFile;
 use crate::render::table;
-use meridian_core::{INTERNAL_HEADERS, Plan, Policy, Rule, ScopeId, VirtualHost};
+use meridian_core::{Plan, Policy, Rule, ScopeId, VirtualHost};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -20,6 +20,8 @@ pub(super) struct Facts {
     pub(super) regions: HashSet<String>,
     /// Routes that each host needs for one of the user's.
     pub(super) routes: HashMap<String, usize>,
+    /// The header that holds a plan.
+    pub(super) plan_header: String,
     /// Headers that no client may bring.
     pub(super) stripped: BTreeSet<String>,
 }
@@ -76,7 +78,8 @@ impl Facts {
             region_of_cluster: HashMap::new(),
             regions: policy.regions().iter().map(|region| region.name.clone()).collect(),
             routes: HashMap::new(),
-            stripped: INTERNAL_HEADERS.iter().map(|name| (*name).to_owned()).collect(),
+            stripped: policy.headers().all().map(str::to_owned).into(),
+            plan_header: policy.headers().route.clone(),
         };
         for region in policy.regions() {
             let clusters = region.clusters.iter().map(|cluster| (cluster.clone(), region.name.clone()));

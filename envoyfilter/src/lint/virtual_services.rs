@@ -5,7 +5,6 @@ use super::codes::{MER001, MER006, MER007, MER013, MER017};
 use super::manifests::Resource;
 use super::mesh::{Mesh, full_name, inside, text};
 use crate::limits::ROUTES_PER_HOST;
-use crate::render::ROUTE_HEADER;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -93,7 +92,7 @@ impl Table<'_> {
         let rendered = routes.iter().any(|route| {
             let matches = route.get("match").and_then(Value::as_array);
             let mut headers = matches.into_iter().flatten().filter_map(|entry| entry.get("headers"));
-            headers.any(|headers| headers.get(ROUTE_HEADER).is_some())
+            headers.any(|headers| headers.get(&self.mesh.facts.plan_header).is_some())
         });
         let each = self.hosts.iter().filter_map(|host| self.mesh.facts.routes.get(host)).max().copied().unwrap_or(1);
         let count = routes.len() * if rendered { 1 } else { each };

@@ -14,11 +14,8 @@ use crate::envoy::{
 use crate::policy_file::PolicyFile;
 use crate::site::Site;
 use anyhow::{Result, bail};
-use meridian_core::{INTERNAL_HEADERS, LocalHints, Policy, Role, Rule};
+use meridian_core::{LocalHints, Policy, Role, Rule};
 use serde_json::Value;
-
-/// A plan, written by the filter and read by the table.
-pub(crate) const ROUTE_HEADER: &str = "x-region-route";
 
 /// Renders a whole static Envoy with the gateway role from the text of a policy file.
 ///
@@ -110,10 +107,10 @@ pub(crate) fn fences_a_path(policy: &Policy) -> bool {
 }
 
 /// What a client may not bring: the mesh's own headers, and those that rules trust.
-fn stripped(policy: &Policy) -> Vec<String> {
+pub(crate) fn stripped(policy: &Policy) -> Vec<String> {
     let rules = policy.virtual_hosts().iter().flat_map(|host| host.rules.iter()).filter_map(|id| policy.rule(*id));
     let trusted = rules.flat_map(|rule| &rule.matches.headers).filter(|header| header.trusted);
-    let mut names: Vec<String> = INTERNAL_HEADERS.map(str::to_owned).into();
+    let mut names: Vec<String> = policy.headers().all().map(str::to_owned).into();
     for header in trusted {
         if !names.contains(&header.name) {
             names.push(header.name.clone());

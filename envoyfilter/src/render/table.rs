@@ -5,7 +5,6 @@
 //! for everything else the rule matches, so that an unknown spelling or a forged plan never falls through to another rule. A plan route
 //! exists only inside a rule whose fence holds the plan's endpoints: whatever anybody writes into the header, no route leads out.
 
-use super::ROUTE_HEADER;
 use crate::envoy::{
     ClusterSpecifier, ClusterWeight, Duration, HeaderMatcher, RetryHostPredicate, RetryPolicy, RetryPriority, Route,
     RouteAction, RouteMatch, VirtualHost,
@@ -77,11 +76,11 @@ struct RuleRoutes<'a> {
 impl RuleRoutes<'_> {
     fn routes(&self) -> Vec<Route> {
         let (policy, rule, name) = (self.policy, self.rule, &self.rule.name);
-        let header = policy.region_header();
+        let (header, plan_header) = (policy.region_header(), &policy.headers().route);
         let home = self.home();
         let full = policy.table() == Table::Full;
 
-        let mut neither = vec![HeaderMatcher::absent(ROUTE_HEADER)];
+        let mut neither = vec![HeaderMatcher::absent(plan_header)];
         if full {
             neither.push(HeaderMatcher::absent(header));
         }
@@ -89,13 +88,13 @@ impl RuleRoutes<'_> {
         routes.extend(self.route(format!("{name}/local"), neither, home.clone()));
         for (spelling, region) in spellings(policy, rule) {
             let matchers =
-                vec![HeaderMatcher::absent(ROUTE_HEADER), HeaderMatcher::exact_ignoring_case(header, spelling)];
+                vec![HeaderMatcher::absent(plan_header), HeaderMatcher::exact_ignoring_case(header, spelling)];
             let plan = Plan { scope: rule.scope_for(region), first: region };
             routes.extend(self.route(format!("{name}/asked/{spelling}"), matchers, self.target(plan)));
         }
         for plan in rule_plans(policy, rule) {
             let Some(plan_name) = policy.plan_name(plan) else { continue };
-            let matchers = vec![HeaderMatcher::exact(ROUTE_HEADER, plan_name)];
+            let matchers = vec![HeaderMatcher::exact(plan_header, plan_name)];
             routes.extend(self.route(format!("{name}/plan/{plan_name}"), matchers, self.target(plan)));
         }
         routes.extend(self.route(format!("{name}/local/else"), Vec::new(), home));
@@ -141,9 +140,9 @@ impl RuleRoutes<'_> {
             },
             response_headers_to_add: Vec::new(),
             // Whoever writes one upstream does not speak for this gateway; the filter writes its own afterwards.
-            response_headers_to_remove: vec!["x-region-decision".to_owned()],
+            response_headers_to_remove: vec![self.policy.headers().decision.clone()],
             // The plan is between the filter and the table; the service has no business with it.
-            request_headers_to_remove: vec![ROUTE_HEADER.to_owned()],
+            request_headers_to_remove: vec![self.policy.headers().route.clone()],
         })
     }
 }

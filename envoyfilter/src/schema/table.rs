@@ -65,6 +65,7 @@ pub(super) const POLICY: &[Key] = &[
         "How much of the policy the native table holds: rules, spellings and plans, or plans only (for many regions or spellings).",
     ),
     optional("stage", Word(&["enforce"]), "Whether the policy acts."),
+    optional("headers", Keys(HEADERS), "Other names for the mesh's own headers, which no client may bring."),
     optional("tag", Keys(TAG), "Who may see which cluster served a request."),
     optional("drills", List(0, &Keys(DRILL)), "Regions that are taken away on purpose, to see that nobody notices."),
     optional("critical", List(0, &Text), "Keys that a filter too old to know them must refuse."),
@@ -191,6 +192,17 @@ const DRILL: &[Key] = &[
     required("percent", Whole(1, 100), "From how many of their requests, in percent."),
     required("from", TIME, "From then on."),
     required("until", TIME, "Until then."),
+];
+
+const HEADERS: &[Key] = &[
+    optional(
+        "servedBy",
+        HEADER_NAME,
+        "On answers: the displayName of the cluster that served it. Default: x-served-by-cluster.",
+    ),
+    optional("decision", HEADER_NAME, "On answers: what was decided, and why. Default: x-region-decision."),
+    optional("route", HEADER_NAME, "Inside the gateway: the plan. Default: x-region-route."),
+    optional("explain", HEADER_NAME, "On requests: the key of who may ask why. Default: x-region-explain."),
 ];
 
 const TAG: &[Key] = &[optional("public", True, "Whether clients see the tag. Default: true.")];

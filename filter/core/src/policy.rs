@@ -5,6 +5,7 @@
 
 use crate::ascii::{AsciiMap, fnv1a};
 use crate::drill::Drill;
+use crate::header_names::HeaderNames;
 use crate::health::{CellKey, HealthSettings, OutlierDetection};
 use crate::hosts::{HostPattern, HostTable};
 use crate::ids::{RegionId, RuleId, ScopeId, ServiceId};
@@ -21,6 +22,7 @@ pub struct Policy {
     pub(crate) table: Table,
     pub(crate) local: Option<RegionId>,
     pub(crate) region_header: String,
+    pub(crate) headers: HeaderNames,
     pub(crate) regions: Box<[Region]>,
     pub(crate) spellings: AsciiMap,
     pub(crate) scopes: Box<[Scope]>,
@@ -162,6 +164,12 @@ impl Policy {
     #[must_use]
     pub fn region_header(&self) -> &str {
         &self.region_header
+    }
+
+    /// What the mesh's own headers are called.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderNames {
+        &self.headers
     }
 
     /// Every region, in the order of the document.

@@ -22,7 +22,7 @@ pub use tag::Tag;
 
 use super::with_role;
 use crate::render;
-use meridian_core::{INTERNAL_HEADERS, Policy};
+use meridian_core::Policy;
 use patch::{Context, envoy_filter};
 use serde_json::{Map, Value, json};
 
@@ -52,13 +52,13 @@ pub enum Position {
 impl Filter<'_> {
     /// What a gateway does to a request before anything reads it.
     pub(super) fn edge(&self) -> Value {
-        let patches = self.edge_patches(Context::Gateway, &stripped(self.policy));
+        let patches = self.edge_patches(Context::Gateway, &render::stripped(self.policy));
         envoy_filter("meridian-edge", self.namespace, Some(self.selector), patches)
     }
 
     /// The same for the calls of a namespace's sidecars.
     pub(super) fn outbound_edge(&self, namespace: &str) -> Value {
-        let internal: Vec<String> = INTERNAL_HEADERS.map(str::to_owned).into();
+        let internal: Vec<String> = self.policy.headers().all().map(str::to_owned).into();
         envoy_filter("meridian-edge", namespace, None, self.edge_patches(Context::Outbound, &internal))
     }
 
@@ -140,19 +140,6 @@ fn wasm(module: &Module, document: &Value) -> Value {
         config.insert("capability_restriction_config".to_owned(), json!({"allowed_capabilities": allowed}));
     }
     json!({"@type": patch::WASM, "config": config})
-}
-
-/// What a client may not bring: the mesh's own headers, and those that rules trust.
-fn stripped(policy: &Policy) -> Vec<String> {
-    let rules = policy.virtual_hosts().iter().flat_map(|host| host.rules.iter()).filter_map(|id| policy.rule(*id));
-    let trusted = rules.flat_map(|rule| &rule.matches.headers).filter(|header| header.trusted);
-    let mut names: Vec<String> = INTERNAL_HEADERS.map(str::to_owned).into();
-    for header in trusted {
-        if !names.contains(&header.name) {
-            names.push(header.name.clone());
-        }
-    }
-    names
 }
 
 #[cfg(test)]

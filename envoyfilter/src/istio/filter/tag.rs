@@ -17,9 +17,9 @@ pub enum Tag {
 }
 
 /// Tags every answer of a namespace's sidecars.
-pub(in crate::istio) fn native(namespace: &str, display_name: &str) -> Value {
+pub(in crate::istio) fn native(namespace: &str, header: &str, display_name: &str) -> Value {
     // Envoy reads `%` as the begin of a command.
-    let header = HeaderValueOption::overwrite("x-served-by-cluster", display_name.replace('%', "%%"));
+    let header = HeaderValueOption::overwrite(header, display_name.replace('%', "%%"));
     let header = serde_json::to_value(header).unwrap_or_default();
     envoy_filter("meridian-tag", namespace, None, vec![patch::answer(Context::Inbound, header)])
 }

@@ -104,7 +104,7 @@ fn a_registry_is_a_wasm_plugin() {
 
 #[test]
 fn a_tag_is_written_as_it_is_shown() {
-    let tag = tag::native("shop", "US (50%)");
+    let tag = tag::native("shop", "x-served-by-cluster", "US (50%)");
     let header = &tag["spec"]["configPatches"][0]["patch"]["value"]["response_headers_to_add"][0];
     assert_eq!(header["header"], json!({"key": "x-served-by-cluster", "value": "US (50%%)"}));
     assert_eq!(header["append_action"], "OVERWRITE_IF_EXISTS_OR_ADD");

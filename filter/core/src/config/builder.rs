@@ -3,6 +3,7 @@
 use super::reader::{Node, Object, closest};
 use crate::ascii::AsciiMap;
 use crate::drill::Drill;
+use crate::header_names::HeaderNames;
 use crate::health::HealthSettings;
 use crate::hosts::{HostPattern, HostTable};
 use crate::ids::{RegionId, RuleId, ScopeId, ServiceId};
@@ -15,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// The parts read so far.
 #[derive(Default)]
 pub(super) struct Builder {
+    /// What the mesh's own headers are called; nothing else may be called so.
+    pub(super) headers: HeaderNames,
     pub(super) regions: Vec<Region>,
     by_name: HashMap<String, RegionId>,
     pub(super) spellings: Vec<(String, u16)>,
@@ -149,6 +152,7 @@ impl Builder {
             table: settings.table,
             local: settings.local,
             region_header: settings.region_header,
+            headers: self.headers,
             spellings: AsciiMap::new(self.spellings),
             regions: self.regions.into(),
             scopes: self.scopes.into(),

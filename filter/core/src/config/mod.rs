@@ -9,6 +9,7 @@
 mod builder;
 mod drills;
 mod fingerprint;
+mod headers;
 mod outlier;
 mod problem;
 mod reader;
@@ -18,7 +19,6 @@ mod services;
 mod time;
 
 pub use problem::{Problem, Severity};
-pub use reader::INTERNAL_HEADERS;
 
 use crate::ids::RegionId;
 use crate::policy::{Policy, Role, Table};
@@ -63,9 +63,10 @@ const TOP: &[&str] = &[
     "tag",
     "critical",
     "drills",
+    "headers",
 ];
 const ROLES: &[(&str, Role)] = &[("gateway", Role::Gateway), ("outbound", Role::Outbound), ("inbound", Role::Inbound)];
-const LATER: &[&str] = &["activeHealthCheck", "shadow", "explain", "verify", "headers"];
+const LATER: &[&str] = &["activeHealthCheck", "shadow", "explain", "verify"];
 
 /// Compiles a document. The policy is there exactly if no problem is an error.
 ///
@@ -112,12 +113,12 @@ fn build(reader: &Reader, document: &Value, hints: &LocalHints<'_>) -> Option<Po
     {
         public.unsupported();
     }
+    let mut builder = Builder::default();
+    builder.headers = headers::read(&root);
     let header = match root.get("regionHeader") {
-        Some(node) => node.header_name(),
+        Some(node) => headers::others(&node, &builder.headers),
         None => Some("region".to_owned()),
     };
-
-    let mut builder = Builder::default();
     regions::read(&root, &mut builder);
     let local = local(&root, &builder, hints);
     regions::read_fences(&root, &mut builder);

@@ -9,10 +9,6 @@ use serde_json::{Map, Value};
 use std::cell::RefCell;
 use std::time::Duration;
 
-/// Headers no client may bring; they are taken out before anything reads them.
-pub const INTERNAL_HEADERS: [&str; 4] =
-    ["x-region-route", "x-region-decision", "x-region-explain", "x-served-by-cluster"];
-
 /// Where complaints are collected.
 pub(super) struct Reader {
     problems: RefCell<Vec<Problem>>,
@@ -208,13 +204,10 @@ impl<'d> Node<'d> {
         let text = self.text()?;
         let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         let valid = (1..=256).contains(&text.len()) && text.bytes().all(token);
-        let name = text.to_ascii_lowercase();
         if !valid {
             self.error_with(format!("`{text}` is not a header's name"), "e.g. `region`");
-        } else if INTERNAL_HEADERS.contains(&name.as_str()) {
-            self.error_with(format!("`{text}` is the mesh's own and never reaches a rule"), "another header");
         }
-        valid.then_some(name)
+        valid.then(|| text.to_ascii_lowercase())
     }
 
     /// Visible ASCII, with spaces inside: what can stand in a header's value.

@@ -2,7 +2,7 @@
 
 use super::builder::{Applies, Builder};
 use super::reader::{Node, Object};
-use super::services;
+use super::{headers, services};
 use crate::ids::{RegionId, ScopeId};
 use crate::plan::{Scope, ScopeName};
 use crate::rule::{HeaderMatch, Method, OnUnknownRegion, Rescue, Rule, RuleMatch, Split, WhenExhausted};
@@ -136,13 +136,13 @@ fn read_match(node: &Node<'_>, builder: &Builder, fenced: bool) -> (RuleMatch, A
             None => node.error_with(format!("`{text}` is not a method"), format!("`{}`", text.to_ascii_uppercase())),
         }
     }
-    matches.headers = items("headers").iter().filter_map(|node| header_match(node, fenced)).collect();
+    matches.headers = items("headers").iter().filter_map(|node| header_match(node, builder, fenced)).collect();
     (matches, applies)
 }
 
-fn header_match(node: &Node<'_>, fenced: bool) -> Option<HeaderMatch> {
+fn header_match(node: &Node<'_>, builder: &Builder, fenced: bool) -> Option<HeaderMatch> {
     let object = node.object(&["name", "exact", "trusted"], &[])?;
-    let name = object.required("name").and_then(|node| node.header_name());
+    let name = object.required("name").and_then(|node| headers::others(&node, &builder.headers));
     let exact = object.required("exact").and_then(|node| node.header_value());
     let trusted = object.get("trusted").and_then(|node| node.boolean()).unwrap_or(false);
     if fenced && !trusted {

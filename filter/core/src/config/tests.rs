@@ -51,7 +51,6 @@ fn what_the_design_knows_and_this_version_does_not_is_refused_everywhere() {
         ("/tag", json!({"public": false})),
         ("/explain", json!({"keySha256": ""})),
         ("/verify", json!({"onMismatch": "count"})),
-        ("/headers", json!({})),
         ("/rules", json!([{"name": "a", "match": {"claims": []}}])),
     ] {
         let document = changed(pointer, value);
