@@ -14,6 +14,13 @@ pub fn parse(text: &str) -> Result<Timestamp> {
     millis.map(Timestamp).with_context(|| format!("`{text}` is before 1970"))
 }
 
+/// A time as [`parse`] reads it.
+#[must_use]
+pub(crate) fn text(time: Timestamp) -> String {
+    let time = i64::try_from(time.0).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
+    time.unwrap_or(jiff::Timestamp::MAX).to_string()
+}
+
 /// The time on this machine.
 #[must_use]
 pub fn now() -> Timestamp {

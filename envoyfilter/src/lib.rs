@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod clock;
 pub mod diagnostics;
+pub mod document;
 pub mod envoy;
 pub mod explain;
 pub mod install;

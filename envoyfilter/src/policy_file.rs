@@ -2,7 +2,7 @@
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::limits;
-use crate::schema::instead;
+use crate::schema::{instead, schema};
 use crate::yaml::{Position, Tree};
 use anyhow::{Context, Result};
 use meridian_core::{LocalHints, Policy, Problem, Severity, UnknownKeys, compile};
@@ -74,8 +74,9 @@ impl PolicyFile {
         let gateway = tree.value.get_mut("role").filter(|role| for_the_mesh && *role == "gateway");
         let was = gateway.map(|role| std::mem::replace(role, Value::from("outbound")));
         let placed = |problems: Vec<Problem>| {
+            let schema = schema();
             let entry = |mut problem: Problem| {
-                problem.suggestion = problem.suggestion.or_else(|| Some(instead(&problem.path, &tree.value)));
+                problem.suggestion = problem.suggestion.or_else(|| Some(instead(&schema, &problem.path, &tree.value)));
                 let at = tree.position(&problem.path);
                 Diagnostic::new(problem, at)
             };

@@ -119,7 +119,7 @@ const CASES: &[(&str, &str, &str, &str, &str)] = &[
         "name: eu-residents",
         "there is a rule `eu-residents` already",
         "eu-residents\n  rescue: {attempts: 2, perTryTimeout: 1s}",
-        "e.g. `eu-west-1`",
+        "another name",
     ),
     (
         "maxEjectionTime: 300s",

@@ -1,29 +1,30 @@
 //! What to write where something is wrong, by the place alone.
 //!
-//! The compiler says what it can about the value it met. Where it knows no better one, the table does: what may stand at that path, and
+//! The reader says what it can about the value it met. Where it knows no better one, the schema does: what may stand at that path, and
 //! which names there are to choose from.
 
-use super::table::POLICY;
-use super::{Key, Named, Shape};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// How many names are listed.
 const SHOWN: usize = 8;
 
 /// What to write at a path of the document, e.g. `rules[2].fence`.
-pub(crate) fn instead(path: &str, document: &Value) -> String {
-    let mut shape = Shape::Keys(POLICY);
+pub(crate) fn instead(schema: &Value, path: &str, document: &Value) -> String {
+    let mut place = Place { schema, root: schema, reference: None, examples: None };
     for step in steps(path) {
-        shape = match (shape, step) {
-            (Shape::List(_, item), Step::Item) | (Shape::Names(_, item), Step::Key(_)) => *item,
-            (Shape::Keys(known), Step::Key(name)) => match known.iter().find(|key| key.name == name) {
-                Some(key) => key.shape,
-                None => return one_of(known.iter().map(|key| key.name)),
+        let next = match step {
+            Step::Item => place.part("items"),
+            Step::Key(name) => match place.properties() {
+                Some(known) if !known.contains_key(name) => return one_of(place.keys()),
+                Some(known) => known.get(name),
+                None => place.part("additionalProperties"),
             },
-            (other, _) => other,
         };
+        if let Some(next) = next {
+            place = place.at(next);
+        }
     }
-    right(shape, document)
+    place.right(document)
 }
 
 enum Step<'a> {
@@ -38,65 +39,132 @@ fn steps(path: &str) -> impl Iterator<Item = Step<'_>> {
     })
 }
 
-/// What is right for a shape, in words.
-fn right(shape: Shape, document: &Value) -> String {
-    match shape {
-        Shape::Boolean => "`true` or `false`".to_owned(),
-        Shape::True => "`true`".to_owned(),
-        Shape::Text => "a text".to_owned(),
-        Shape::Whole(least, most) => format!("a whole number from {least} to {most}"),
-        Shape::Number(least, most) => {
-            format!("a number from {} to {}", f64::from(least) / 100.0, f64::from(most) / 100.0)
+/// A part of the schema, with the definition it was found under, and the examples beside the reference to that.
+#[derive(Clone, Copy)]
+struct Place<'s> {
+    schema: &'s Value,
+    root: &'s Value,
+    reference: Option<&'s str>,
+    examples: Option<&'s Value>,
+}
+
+impl<'s> Place<'s> {
+    /// A part of this one, or where its reference leads.
+    fn at(self, part: &'s Value) -> Self {
+        let reference = part.get("$ref").and_then(Value::as_str);
+        let led_to = reference.and_then(|reference| self.root.pointer(reference.strip_prefix('#')?));
+        Self { schema: led_to.unwrap_or(part), reference, examples: part.get("examples"), ..self }
+    }
+
+    fn part(self, keyword: &str) -> Option<&'s Value> {
+        self.schema.get(keyword)
+    }
+
+    fn text(self, keyword: &str) -> Option<&'s str> {
+        self.part(keyword).and_then(Value::as_str)
+    }
+
+    fn properties(self) -> Option<&'s Map<String, Value>> {
+        self.part("properties").and_then(Value::as_object)
+    }
+
+    /// The keys of an object, those that it needs first.
+    fn keys(self) -> Vec<&'s str> {
+        let required = self.part("required").and_then(Value::as_array).into_iter().flatten();
+        let mut keys: Vec<_> = required.filter_map(Value::as_str).collect();
+        let others = self.properties().into_iter().flatten().map(|(key, _)| key.as_str());
+        let others: Vec<_> = others.filter(|key| !keys.contains(key)).collect();
+        keys.extend(others);
+        keys
+    }
+
+    /// The words of a closed set.
+    fn words(self) -> Vec<&'s Value> {
+        let one = self.part("const").into_iter();
+        let all = self.part("enum").and_then(Value::as_array).into_iter().flatten();
+        let told = self.part("oneOf").and_then(Value::as_array).into_iter().flatten();
+        one.chain(all).chain(told.filter_map(|word| word.get("const"))).collect()
+    }
+
+    /// What is right here, in words.
+    fn right(self, document: &Value) -> String {
+        if let Some(names) = self.named(document) {
+            return one_of(names);
         }
-        Shape::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or "),
-        Shape::Form(form) => format!("e.g. `{}`", form.example),
-        Shape::Name(named) => one_of(names(named, document)),
-        Shape::List(_, item) => format!("a list, e.g. `[{}]`", example(*item)),
-        Shape::Names(name, item) => format!("names with values, e.g. `{{{}: {}}}`", name.example, example(*item)),
-        Shape::Keys(known) => format!("e.g. `{}`", example_of(known)),
-    }
-}
-
-/// A value of a shape.
-fn example(shape: Shape) -> String {
-    match shape {
-        Shape::Boolean | Shape::True => "true".to_owned(),
-        Shape::Text => "text".to_owned(),
-        Shape::Whole(least, most) => (most.min(100).max(least)).to_string(),
-        Shape::Number(least, most) => (f64::from(most.min(100).max(least)) / 100.0).to_string(),
-        Shape::Word(words) => words.first().copied().unwrap_or_default().to_owned(),
-        Shape::Form(form) => form.example.to_owned(),
-        Shape::Name(Named::Region) => "eu-west-1".to_owned(),
-        Shape::Name(Named::Fence) => "eu".to_owned(),
-        Shape::Name(Named::Service) => "productpage".to_owned(),
-        Shape::List(_, item) => format!("[{}]", example(*item)),
-        Shape::Names(name, item) => format!("{{{}: {}}}", name.example, example(*item)),
-        Shape::Keys(known) => example_of(known),
-    }
-}
-
-/// An object with what it needs, or with the first thing it may have.
-fn example_of(known: &[Key]) -> String {
-    let needed = known.iter().filter(|key| key.required);
-    let shown = needed.chain(known.iter().take(1).filter(|key| !key.required));
-    let shown: Vec<_> = shown.map(|key| format!("{}: {}", key.name, example(key.shape))).collect();
-    format!("{{{}}}", shown.join(", "))
-}
-
-/// The names the document has to offer.
-fn names(named: Named, document: &Value) -> Vec<&str> {
-    let list = |key: &str| {
-        let items = document.get(key).and_then(Value::as_array).into_iter().flatten();
-        items.filter_map(|item| item.get("name")?.as_str()).collect()
-    };
-    match named {
-        Named::Region => list("regions"),
-        Named::Service => list("services"),
-        Named::Fence => {
-            let fences = document.get("fences").and_then(Value::as_object);
-            fences.into_iter().flatten().map(|(name, _)| name.as_str()).collect()
+        let words = self.words();
+        if !words.is_empty() {
+            return words.iter().map(|word| format!("`{}`", plain(word))).collect::<Vec<_>>().join(" or ");
+        }
+        let example = self.example();
+        match self.text("type") {
+            Some("boolean") => "`true` or `false`".to_owned(),
+            Some("integer") => format!("a whole number from {}", self.bounds()),
+            Some("number") => format!("a number from {}", self.bounds()),
+            Some("array") => format!("a list, e.g. `{example}`"),
+            Some("object") if self.properties().is_none() => format!("names with values, e.g. `{example}`"),
+            Some("string") if self.part("examples").is_none() => "a text".to_owned(),
+            _ => format!("e.g. `{example}`"),
         }
     }
+
+    fn bounds(self) -> String {
+        let bound = |keyword| self.part(keyword).map(Value::to_string).unwrap_or_default();
+        format!("{} to {}", bound("minimum"), bound("maximum"))
+    }
+
+    /// A value that is right here.
+    fn example(self) -> String {
+        if let Some(example) = self.examples.or(self.part("examples")).and_then(|examples| examples.get(0)) {
+            return plain(example);
+        }
+        if let Some(word) = self.words().first() {
+            return plain(word);
+        }
+        match self.text("type") {
+            Some("boolean") => "true".to_owned(),
+            Some("integer" | "number") => {
+                let bound = |keyword| self.part(keyword).and_then(Value::as_f64);
+                let most = bound("maximum").unwrap_or(100.0).min(100.0);
+                most.max(bound("minimum").unwrap_or(0.0)).to_string()
+            }
+            Some("array") => {
+                format!("[{}]", self.part("items").map(|item| self.at(item).example()).unwrap_or_default())
+            }
+            Some("object") => self.example_of_object(),
+            _ => "text".to_owned(),
+        }
+    }
+
+    /// An object with what it needs, or with the first thing it may have.
+    fn example_of_object(self) -> String {
+        let value = |schema: Option<&'s Value>| schema.map(|schema| self.at(schema).example()).unwrap_or_default();
+        let Some(known) = self.properties() else {
+            return format!("{{{}: {}}}", value(self.part("propertyNames")), value(self.part("additionalProperties")));
+        };
+        let needed = self.part("required").and_then(Value::as_array).map_or(1, Vec::len);
+        let shown = self.keys().into_iter().take(needed).map(|key| format!("{key}: {}", value(known.get(key))));
+        format!("{{{}}}", shown.collect::<Vec<_>>().join(", "))
+    }
+
+    /// The names that the document has to offer, where one of them belongs.
+    fn named(self, document: &Value) -> Option<Vec<&str>> {
+        let list = |key: &str| {
+            let items = document.get(key).and_then(Value::as_array).into_iter().flatten();
+            items.filter_map(|item| item.get("name")?.as_str()).collect()
+        };
+        let fences = || document.get("fences").and_then(Value::as_object).into_iter().flatten();
+        match self.reference?.rsplit('/').next()? {
+            "RegionName" => Some(list("regions")),
+            "ServiceName" => Some(list("services")),
+            "FenceName" => Some(fences().map(|(name, _)| name.as_str()).collect()),
+            _ => None,
+        }
+    }
+}
+
+/// A value as it stands in YAML.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
@@ -113,19 +181,22 @@ fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::schema;
     use serde_json::json;
 
     fn at(path: &str) -> String {
-        instead(path, &json!({"regions": [{"name": "a"}, {"name": "b"}], "fences": {"eu": ["a"]}}))
+        instead(&schema(), path, &json!({"regions": [{"name": "a"}, {"name": "b"}], "fences": {"eu": ["a"]}}))
     }
 
     #[test]
     fn a_place_tells_what_may_stand_there() {
         assert_eq!(at("rules[3].timeout"), "e.g. `10s`");
         assert_eq!(at("services[0].destination.port"), "a whole number from 1 to 65535");
+        assert_eq!(at("warmup.aggression"), "a number from 0.1 to 10");
         assert_eq!(at("regions[0]"), "e.g. `{name: eu-west-1, clusters: [acme]}`");
         assert_eq!(at("rules[0].match.methods"), "a list, e.g. `[GET]`");
         assert_eq!(at("rules[0].distribute"), "names with values, e.g. `{eu-west-1: 100}`");
+        assert_eq!(at("role"), "`gateway` or `outbound` or `inbound`");
     }
 
     #[test]

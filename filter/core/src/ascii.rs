@@ -5,7 +5,7 @@
 
 /// Maps names to small numbers; names differ by more than ASCII case. Numbers and not a type of the caller's, because every type would
 /// bring another copy of the sort into the module.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AsciiMap {
     entries: Vec<(u64, Box<[u8]>, u16)>,
     longest: usize,

@@ -56,7 +56,7 @@ impl std::fmt::Display for HostPattern {
 }
 
 /// Finds the virtual host for an authority; its cost does not grow with the number of hosts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostTable {
     exact: AsciiMap,
     suffixes: AsciiMap,

@@ -37,7 +37,7 @@ pub use ids::{RegionId, RuleId, ScopeId, ServiceId};
 pub use plan::{Plan, Scope};
 pub use policy::{Asked, Destination, Policy, Role, Service, Table, Timestamp, VirtualHost};
 pub use region::Region;
-pub use rule::{Method, OnUnknownRegion, Rescue, Rule, RuleMatch, Split, WhenExhausted};
+pub use rule::{Applies, HeaderMatch, Method, OnUnknownRegion, Rescue, Rule, RuleMatch, Split, WhenExhausted};
 
 #[cfg(test)]
 mod testing;

@@ -13,6 +13,7 @@ use crate::plan::{Plan, Scope};
 use crate::region::Region;
 use crate::request::Lines;
 use crate::rule::Rule;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A compiled policy.
@@ -26,6 +27,7 @@ pub struct Policy {
     pub(crate) regions: Box<[Region]>,
     pub(crate) spellings: AsciiMap,
     pub(crate) scopes: Box<[Scope]>,
+    pub(crate) fences: BTreeMap<String, ScopeId>,
     pub(crate) services: Box<[Service]>,
     pub(crate) virtual_hosts: Box<[VirtualHost]>,
     pub(crate) hosts: HostTable,
@@ -85,7 +87,7 @@ impl Destination {
 }
 
 /// A host pattern with the service behind it and the rules that can apply, first match wins.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VirtualHost {
     pub(crate) pattern: HostPattern,
     /// The service behind it.
@@ -142,6 +144,45 @@ impl Timestamp {
 }
 
 impl Policy {
+    /// Whether the other policy means the same, however its document was written: all is equal but the fingerprint.
+    #[must_use]
+    pub fn means_the_same_as(&self, other: &Self) -> bool {
+        // Every field by name, so that a new one cannot be forgotten.
+        let Self {
+            role,
+            table,
+            local,
+            region_header,
+            headers,
+            regions,
+            spellings,
+            scopes,
+            fences,
+            services,
+            virtual_hosts,
+            hosts,
+            rules,
+            health,
+            drills,
+            revision: _,
+        } = self;
+        *role == other.role
+            && *table == other.table
+            && *local == other.local
+            && *region_header == other.region_header
+            && *headers == other.headers
+            && *regions == other.regions
+            && *spellings == other.spellings
+            && *scopes == other.scopes
+            && *fences == other.fences
+            && *services == other.services
+            && *virtual_hosts == other.virtual_hosts
+            && *hosts == other.hosts
+            && *rules == other.rules
+            && *health == other.health
+            && *drills == other.drills
+    }
+
     /// Where the filter sits.
     #[must_use]
     pub fn role(&self) -> Role {
@@ -297,6 +338,11 @@ impl Policy {
     #[must_use]
     pub fn rule_named(&self, name: &[u8]) -> Option<RuleId> {
         self.rules.iter().position(|rule| rule.name.as_bytes() == name).and_then(RuleId::at)
+    }
+
+    /// Every fence by name, with its scope.
+    pub fn fences(&self) -> impl Iterator<Item = (&str, ScopeId)> {
+        self.fences.iter().map(|(name, scope)| (name.as_str(), *scope))
     }
 
     /// The scope an id stands for.

@@ -1,16 +1,19 @@
 //! A rule: which requests it is about, and what holds for them. The first rule that matches decides.
 
-use crate::ids::{RegionId, ScopeId};
+use crate::hosts::HostPattern;
+use crate::ids::{RegionId, ScopeId, ServiceId};
 use crate::request::{Lines, RequestFacts};
 use std::time::Duration;
 
 /// A compiled rule. The implied last rule of every host is one as well, named `default`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Unique in the policy.
     pub name: String,
     /// The requests it is about, beside its hosts and services, which virtual hosts hold.
     pub matches: RuleMatch,
+    /// The services and hosts it is about.
+    pub applies: Applies,
     /// Whether the scope is a fence, i.e. whether leaving it is forbidden rather than impossible.
     pub fenced: bool,
     /// The regions a request may be served in.
@@ -60,6 +63,12 @@ impl Rule {
         self.split.as_ref()
     }
 
+    /// Wanted regions whose failover is restricted or ordered otherwise, sorted, each with the scope of its requests.
+    #[must_use]
+    pub fn failovers(&self) -> &[(RegionId, ScopeId)] {
+        &self.restricted
+    }
+
     /// The scope of a request whose wanted region has no failover of its own.
     #[must_use]
     pub fn scope(&self) -> ScopeId {
@@ -70,6 +79,26 @@ impl Rule {
     pub fn scopes(&self) -> impl Iterator<Item = ScopeId> + '_ {
         let others = self.restricted.iter().chain(&self.singles);
         std::iter::once(self.scope).chain(others.map(|(_, scope)| *scope))
+    }
+}
+
+/// The services and hosts that a rule is about; empty: all. Requests are matched by the virtual hosts made of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applies {
+    pub(crate) services: Vec<ServiceId>,
+    pub(crate) hosts: Vec<HostPattern>,
+}
+
+impl Applies {
+    /// One of these services; empty: all.
+    #[must_use]
+    pub fn services(&self) -> &[ServiceId] {
+        &self.services
+    }
+
+    /// One of these hosts, each `a.example.com`, `*.example.com` or `*`; none: all.
+    pub fn hosts(&self) -> impl Iterator<Item = String> + '_ {
+        self.hosts.iter().map(HostPattern::to_string)
     }
 }
 

@@ -28,15 +28,6 @@ pub(super) struct Builder {
     pub(super) hosts: Vec<(HostPattern, ServiceId)>,
     taken_hosts: BTreeSet<HostPattern>,
     pub(super) rules: Vec<Rule>,
-    /// Which services and hosts each rule is about; empty: all.
-    pub(super) applies: Vec<Applies>,
-}
-
-/// The services and hosts a rule is about; empty: all.
-#[derive(Default)]
-pub(super) struct Applies {
-    pub(super) services: Vec<ServiceId>,
-    pub(super) hosts: Vec<HostPattern>,
 }
 
 /// A service by the names of the registry.
@@ -156,6 +147,7 @@ impl Builder {
             spellings: AsciiMap::new(self.spellings),
             regions: self.regions.into(),
             scopes: self.scopes.into(),
+            fences: self.fences,
             services: self.services.into(),
             virtual_hosts: virtual_hosts.into(),
             hosts,
@@ -176,14 +168,15 @@ impl Builder {
         for host in mesh_hosts {
             patterns.entry(&host.full).or_insert(host.service);
         }
-        for pattern in self.applies.iter().flat_map(|applies| &applies.hosts) {
+        for pattern in self.rules.iter().flat_map(|rule| &rule.applies.hosts) {
             if let Some(service) = self.service_covering(pattern) {
                 patterns.entry(pattern).or_insert(service);
             }
         }
         let rules_of = |pattern: &HostPattern, service: ServiceId| {
             let mut rules = Vec::new();
-            for (index, (applies, rule)) in self.applies.iter().zip(&self.rules).enumerate() {
+            for (index, rule) in self.rules.iter().enumerate() {
+                let applies = &rule.applies;
                 let by_service = applies.services.is_empty() || applies.services.contains(&service);
                 let by_host = applies.hosts.is_empty() || applies.hosts.iter().any(|host| host.covers(pattern));
                 if by_service && by_host {

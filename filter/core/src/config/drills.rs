@@ -35,7 +35,7 @@ fn drill(item: &Node<'_>, builder: &Builder, before: &[Drill]) -> Option<Drill> 
     if let (Some(node), Some(name)) = (&name_node, &name)
         && before.iter().any(|drill| drill.name == *name)
     {
-        node.error(format!("there is a drill `{name}` already"));
+        node.error_with(format!("there is a drill `{name}` already"), "another name");
     }
     let region = object.required("region").and_then(|node| builder.region(&node));
     let services = object.get("services").and_then(|node| node.list()).unwrap_or_default();

@@ -1,11 +1,11 @@
 //! `rules`, and the implied last one.
 
-use super::builder::{Applies, Builder};
+use super::builder::Builder;
 use super::reader::{Node, Object};
 use super::{headers, services};
 use crate::ids::{RegionId, ScopeId};
 use crate::plan::{Scope, ScopeName};
-use crate::rule::{HeaderMatch, Method, OnUnknownRegion, Rescue, Rule, RuleMatch, Split, WhenExhausted};
+use crate::rule::{Applies, HeaderMatch, Method, OnUnknownRegion, Rescue, Rule, RuleMatch, Split, WhenExhausted};
 use std::time::Duration;
 
 /// Every rendered route has a timeout: a frozen region must end. Istio's is off, Envoy's is this.
@@ -18,15 +18,15 @@ const KNOWN: &[&str] =
 pub(super) fn read(root: &Object<'_>, builder: &mut Builder, local: Option<RegionId>) {
     let Some(all) = ScopeId::at(0) else { return };
     for item in root.get("rules").and_then(|node| node.list()).unwrap_or_default() {
-        if let Some((rule, applies)) = rule(&item, builder, all, local) {
+        if let Some(rule) = rule(&item, builder, all, local) {
             builder.rules.push(rule);
-            builder.applies.push(applies);
         }
     }
     let Some(home) = home(builder, all, local) else { return };
     builder.rules.push(Rule {
         name: "default".to_owned(),
         matches: RuleMatch::default(),
+        applies: Applies::default(),
         fenced: false,
         scope: all,
         home,
@@ -38,7 +38,6 @@ pub(super) fn read(root: &Object<'_>, builder: &mut Builder, local: Option<Regio
         on_unknown_region: OnUnknownRegion::default(),
         when_exhausted: WhenExhausted::default(),
     });
-    builder.applies.push(Applies::default());
 }
 
 /// The local region if it is inside, else the scope's first.
@@ -47,7 +46,7 @@ fn home(builder: &Builder, scope: ScopeId, local: Option<RegionId>) -> Option<Re
     local.filter(|region| scope.contains(*region)).or_else(|| scope.order().first().copied())
 }
 
-fn rule(item: &Node<'_>, builder: &mut Builder, all: ScopeId, local: Option<RegionId>) -> Option<(Rule, Applies)> {
+fn rule(item: &Node<'_>, builder: &mut Builder, all: ScopeId, local: Option<RegionId>) -> Option<Rule> {
     let object = item.object(KNOWN, &[])?;
     let name = name(&object, builder);
     let fence = object.get("fence");
@@ -78,9 +77,10 @@ fn rule(item: &Node<'_>, builder: &mut Builder, all: ScopeId, local: Option<Regi
         .get("whenExhausted")
         .and_then(|node| node.choice(&[("preferred", WhenExhausted::Preferred), ("fail", WhenExhausted::Fail)], &[]));
     let scope = scope?;
-    let rule = Rule {
+    Some(Rule {
         name: name?,
         matches,
+        applies,
         fenced,
         scope,
         home: home(builder, scope, local)?,
@@ -91,8 +91,7 @@ fn rule(item: &Node<'_>, builder: &mut Builder, all: ScopeId, local: Option<Regi
         rescue: rescue.flatten(),
         on_unknown_region: on_unknown_region.unwrap_or_default(),
         when_exhausted: when_exhausted.unwrap_or_default(),
-    };
-    Some((rule, applies))
+    })
 }
 
 fn name(object: &Object<'_>, builder: &Builder) -> Option<String> {
@@ -101,7 +100,7 @@ fn name(object: &Object<'_>, builder: &Builder) -> Option<String> {
     if name == "default" {
         node.error_with("`default` is the implied last rule", "another name");
     } else if builder.rules.iter().any(|rule| rule.name == name) {
-        node.error(format!("there is a rule `{name}` already"));
+        node.error_with(format!("there is a rule `{name}` already"), "another name");
     }
     Some(name)
 }

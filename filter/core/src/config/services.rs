@@ -28,7 +28,7 @@ fn service(item: &Node<'_>, builder: &mut Builder) -> Option<Service> {
     if let Some(name) = &name
         && builder.services.iter().any(|service| service.name == *name)
     {
-        name_node.error(format!("there is a service `{name}` already"));
+        name_node.error_with(format!("there is a service `{name}` already"), "another name");
     }
 
     let mut hosts = Vec::new();

@@ -96,6 +96,8 @@ pub struct ActiveHealthCheck {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ramp {
     duration: Duration,
+    /// In hundredths.
+    aggression: u32,
     curve: [u8; STEPS + 1],
 }
 
@@ -115,13 +117,26 @@ impl Ramp {
             let whole = share as u8;
             *percent = whole.clamp(minimum_percent.min(100), 100);
         }
-        Self { duration, curve }
+        Self { duration, aggression, curve }
     }
 
     /// How long it takes.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.duration
+    }
+
+    /// The share in percent at first.
+    #[must_use]
+    pub fn minimum_percent(&self) -> u8 {
+        let [first, ..] = self.curve;
+        first
+    }
+
+    /// How bent the curve is, in hundredths; 100 is a straight line.
+    #[must_use]
+    pub fn aggression(&self) -> u32 {
+        self.aggression
     }
 
     /// The share in percent after this long; 100 from the end on.
