@@ -24,9 +24,10 @@ pub(crate) fn response<'h>(headers: &'h HeaderMap, tag: &str) -> ResponseFacts<'
     }
 }
 
-/// Whether the answer is a gRPC one, so that its status may come after its body.
+/// Whether the answer is a gRPC one, so that its status may come after its body. gRPC-Web's comes inside it, where nobody here looks.
 pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
-    matches!(headers.lines("content-type"), Lines::One(kind) if kind.starts_with(b"application/grpc"))
+    let Lines::One(kind) = headers.lines("content-type") else { return false };
+    kind.strip_prefix(b"application/grpc").is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
 fn number(lines: Lines<'_>) -> Option<u32> {

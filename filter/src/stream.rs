@@ -27,6 +27,8 @@ pub(crate) struct Stream {
 struct Answered {
     expected: Option<Expected>,
     attempts: u32,
+    /// Who signed it: by the time of the trailers the host has let go of the headers.
+    tagged: Option<meridian_core::RegionId>,
 }
 
 /// What the request left behind for its response.
@@ -181,7 +183,8 @@ impl Stream {
         let sampled = engine.samples();
         // What a gRPC call came to is in its trailers; until then it is no success.
         let open = !end && plain && response.grpc_status.is_none() && facts::is_grpc(&headers);
-        self.open = open.then_some(Answered { expected, attempts: response.attempts });
+        let tagged = response.tag.and_then(|tag| engine.policy.region_tagged(tag));
+        self.open = open.then_some(Answered { expected, attempts: response.attempts, tagged });
         let nothing_to_learn = plain && !sampled && engine.health().is_quiet();
         if !(open || nothing_to_learn) {
             let upstream = match (plain && !sampled, expected) {
@@ -208,7 +211,7 @@ impl Stream {
                 add_delivery(text, judgement.delivery);
             }
             // A tag that names no region of the policy says nothing, whoever wrote it.
-            if response.tag.and_then(|tag| engine.policy.region_tagged(tag)).is_none() {
+            if tagged.is_none() {
                 self.tag(judgement.served);
             }
         } else if let Some(text) = &mut header {
@@ -246,8 +249,8 @@ impl Stream {
         let (policy, metrics) = (&self.engine.policy, &self.engine.metrics);
         let status = metrics.checked("get_header", abi::header(Map::ResponseTrailers, "grpc-status")).flatten();
         let grpc_status = status.as_deref().and_then(facts::digits);
-        let tag = metrics.checked("get_header", abi::header(Map::Response, &policy.headers().served_by)).flatten();
-        let response = ResponseFacts { status: 200, grpc_status, attempts: answered.attempts, tag: tag.as_deref() };
+        let tag = answered.tagged.and_then(|region| policy.region(region)).map(|region| region.display_name.as_bytes());
+        let response = ResponseFacts { status: 200, grpc_status, attempts: answered.attempts, tag };
         if is_plain(policy, &response, answered.expected) && self.engine.health().is_quiet() {
             return;
         }

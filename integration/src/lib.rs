@@ -11,6 +11,7 @@ pub mod client;
 pub mod clock;
 pub mod demo;
 pub mod envoy;
+pub mod front;
 pub mod interrupt;
 pub mod istio;
 pub mod load;

@@ -164,7 +164,9 @@ pub fn outcome(response: &ResponseFacts<'_>) -> Outcome {
     let status = match (response.status, response.grpc_status) {
         (200, Some(4)) => 504,
         (200, Some(14)) => 503,
-        (200, Some(2 | 13 | 15)) => 500,
+        (200, Some(12)) => 501,
+        // What gRPC does not know is an error like any other.
+        (200, Some(2 | 13 | 15 | 17..)) => 500,
         (status, _) => status,
     };
     match status {

@@ -75,7 +75,9 @@ fn a_failure_that_the_serving_side_did_not_sign_may_be_the_paths() {
 fn a_grpc_status_counts_as_what_envoy_takes_it_for() {
     let grpc = |status| Case { grpc: Some(status), ..case(200) }.charges();
     assert_eq!(grpc(14), [charge("eu-west-1", Outcome::Unreachable)]);
-    assert_eq!(grpc(13), [charge("eu-west-1", Outcome::ServerError)]);
+    for error in [2, 12, 13, 15, 17, 99] {
+        assert_eq!(grpc(error), [charge("eu-west-1", Outcome::ServerError)], "{error}");
+    }
     assert_eq!(grpc(0), [charge("eu-west-1", Outcome::Success)]);
     assert_eq!(grpc(5), [charge("eu-west-1", Outcome::Success)], "the client's own mistake");
 }
