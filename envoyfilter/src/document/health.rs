@@ -27,7 +27,7 @@ pub struct OutlierDetection {
     /// How many regions of a service may be ejected at once, in percent.
     #[schemars(range(max = 100))]
     pub max_ejection_percent: u8,
-    /// The share of failures, any 5xx among them, that ejects; never the last region in use.
+    /// The share of failures, any 5xx among them, that ejects, unless every other region fails alike.
     pub failure_percentage: FailurePercentage,
     /// Requests that nobody answers for so long eject.
     pub stall_timeout: Duration,

@@ -45,7 +45,7 @@ impl Health {
         settings: &HealthSettings,
         regions: usize,
     ) -> Changes {
-        let at = self.circumstances(key.service, now, settings, regions);
+        let at = self.circumstances(key, now, settings, regions);
         if result == ProbeResult::Passed {
             if let Some(cell) = self.cell_mut(key) {
                 cell.probe_passed(now);

@@ -75,7 +75,7 @@ pub(super) struct Circumstances<'a> {
     pub(super) probe: bool,
     /// `maxEjectionPercent` leaves room.
     pub(super) may_eject: bool,
-    /// Another region of the service is in use.
+    /// Another region of the service is in use, and does not fail alike.
     pub(super) has_company: bool,
 }
 
@@ -200,6 +200,12 @@ impl Cell {
         }
     }
 
+    /// Whether it is in use, and its requests fail so often now that moving others here helps nobody, however few they are.
+    pub(super) fn fails_as_well(&self, now: Timestamp, settings: &OutlierDetection) -> bool {
+        let nears = |limit| self.window.nears(limit, now, settings.interval);
+        self.is_in_use() && settings.failure_percentage.is_some_and(nears)
+    }
+
     /// Several successes that nobody had to know of at once.
     pub(super) fn add_successes(&mut self, count: u32, now: Timestamp, settings: &OutlierDetection) {
         if self.is_in_use() && count > 0 {
@@ -281,7 +287,7 @@ impl Cell {
         if self.window.start.elapsed(now) >= outlier.max_ejection_time {
             (self.gateway_errors, self.server_errors) = (0, 0);
         }
-        if self.window.start.elapsed(now) >= outlier.interval {
+        if self.window.is_forgotten(now, outlier.interval) {
             self.window = if self.gateway_errors == 0 && self.server_errors == 0 {
                 Window::default()
             } else {

@@ -184,7 +184,7 @@ impl Health {
         if event.outcome != Outcome::Success {
             self.ensure(event.key);
         }
-        let at = Circumstances { probe: event.probe, ..self.circumstances(event.key.service, now, settings, regions) };
+        let at = Circumstances { probe: event.probe, ..self.circumstances(event.key, now, settings, regions) };
         let mut own = None;
         if let Some(cell) = self.cell_mut(event.key) {
             if event.outcome == Outcome::Unreachable {
@@ -241,23 +241,27 @@ impl Health {
 
     fn circumstances<'s>(
         &self,
-        service: ServiceId,
+        about: CellKey,
         now: Timestamp,
         settings: &'s HealthSettings,
         regions: usize,
     ) -> Circumstances<'s> {
-        let out = self
-            .cells
-            .iter()
-            .filter(|(key, cell)| (key.service == service || key.service == ServiceId::EVERY) && !cell.is_in_use());
-        let out = out.count();
+        let count =
+            |is: &dyn Fn(&CellKey, &Cell) -> bool| self.cells.iter().filter(|(key, cell)| is(key, cell)).count();
+        let out =
+            count(&|key, cell| (key.service == about.service || key.service == ServiceId::EVERY) && !cell.is_in_use());
+        let alike = count(&|key, cell| {
+            key.service == about.service
+                && key.region != about.region
+                && cell.fails_as_well(now, &settings.outlier_detection)
+        });
         let percent = usize::from(settings.outlier_detection.max_ejection_percent);
         Circumstances {
             now,
             settings,
             probe: false,
             may_eject: out == 0 || (out + 1) * 100 <= percent * regions,
-            has_company: out + 1 < regions,
+            has_company: out + alike + 1 < regions,
         }
     }
 

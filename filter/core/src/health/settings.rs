@@ -56,8 +56,8 @@ pub struct OutlierDetection {
     pub stall_timeout: Duration,
 }
 
-/// The share of failures in a window that ejects. It never takes the last region that is in use: what fails everywhere is the
-/// application, and moving helps nobody.
+/// The share of failures in a window that ejects. It takes no region while every other one that is in use fails as often: what fails
+/// everywhere is the application, and moving helps nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FailurePercentage {
     /// In percent. Default 50.

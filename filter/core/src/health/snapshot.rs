@@ -4,14 +4,14 @@
 //! shared store belongs to nobody: bytes that do not parse are taken as "nothing known", never as an error.
 
 use super::cell::Cell;
-use super::window::Window;
+use super::window::{Counts, Window};
 use super::{CellKey, Health};
 use crate::ids::{RegionId, ServiceId};
 use crate::policy::Timestamp;
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const SHORTS: usize = 8;
-const WORDS: usize = 2;
+const WORDS: usize = 4;
 const TIMES: usize = 8;
 const RECORD: usize = SHORTS * 2 + WORDS * 4 + TIMES * 8;
 
@@ -32,7 +32,8 @@ impl Health {
                 cell.probe_failures,
                 cell.probe_passes,
             ];
-            let words: [u32; WORDS] = [cell.window.requests, cell.window.failures];
+            let Window { now, before, .. } = cell.window;
+            let words: [u32; WORDS] = [now.requests, now.failures, before.requests, before.failures];
             let times: [Timestamp; TIMES] = [
                 cell.until,
                 cell.due,
@@ -74,9 +75,10 @@ fn record(bytes: &[u8]) -> Option<(CellKey, Cell)> {
     let (gateway_errors, server_errors) = (shorts.next()?, shorts.next()?);
     let (ejections, tokens_out) = (shorts.next()?, shorts.next()?);
     let (probe_failures, probe_passes) = (shorts.next()?, shorts.next()?);
-    let (requests, failures) = (words.next()?, words.next()?);
+    let counts = Counts { requests: words.next()?, failures: words.next()? };
+    let before = Counts { requests: words.next()?, failures: words.next()? };
     let (until, due, ramp_from) = (times.next()?, times.next()?, times.next()?);
-    let window = Window { start: times.next()?, requests, failures };
+    let window = Window { start: times.next()?, now: counts, before };
     let (absent_since, stalled_since) = (times.next()?, times.next()?);
     let (unreachable_at, probed_at) = (times.next()?, times.next()?);
     let cell = Cell {

@@ -38,12 +38,58 @@ fn what_fails_everywhere_is_not_moved() {
 }
 
 #[test]
+fn what_fails_alike_in_every_region_is_moved_in_none() {
+    let mut health = Health::default();
+    for round in 0..100 {
+        for key in [A, B] {
+            let outcome = if round % 2 == 0 { Outcome::ServerError } else { Outcome::Success };
+            assert_eq!(record(&mut health, key, outcome, 0), Transition::None);
+        }
+    }
+}
+
+/// The other region's window is over at second 10, and only successes come until its next failure opens another one.
+#[test]
+fn between_two_windows_a_region_fails_as_it_did_in_the_last() {
+    let mut health = Health::default();
+    assert_eq!(mixed(&mut health, B, 50, 40, Outcome::ServerError), None);
+    assert_eq!(record(&mut health, B, Outcome::Success, 10), Transition::None);
+    for _ in 0..200 {
+        assert_eq!(record(&mut health, A, Outcome::ServerError, 11), Transition::None);
+    }
+    for outcome in [Outcome::ServerError, Outcome::Success, Outcome::Success, Outcome::Success] {
+        let _ = record(&mut health, B, outcome, 11);
+        assert_eq!(record(&mut health, A, Outcome::ServerError, 12), Transition::None);
+    }
+}
+
+#[test]
+fn a_region_that_fails_less_is_company_for_one_that_fails_more() {
+    let mut health = Health::default();
+    assert_eq!(mixed(&mut health, B, 10, 20, Outcome::ServerError), None);
+    assert_eq!(mixed(&mut health, A, 60, 60, Outcome::ServerError), Some(Cause::FailurePercentage));
+}
+
+#[test]
+fn what_another_region_did_before_the_window_keeps_nobody() {
+    let mut health = Health::default();
+    let _ = record(&mut health, B, Outcome::ServerError, 0);
+    let mut cause = Transition::None;
+    for _ in 0..100 {
+        cause = record(&mut health, A, Outcome::ServerError, 20);
+    }
+    assert!(matches!(cause, Transition::Ejected { cause: Cause::FailurePercentage, .. }), "{cause:?}");
+}
+
+#[test]
 fn a_window_that_is_over_is_forgotten() {
     let mut health = Health::default();
     let _ = mixed(&mut health, A, 30, 30, Outcome::ServerError);
     let _ = record(&mut health, A, Outcome::Success, 0);
     assert!(!health.is_quiet());
     let _ = health.age(at(10), &settings());
+    assert!(!health.is_quiet(), "others are measured by it for as long again");
+    let _ = health.age(at(20), &settings());
     assert!(health.is_quiet());
 }
 
