@@ -194,9 +194,10 @@ pub(crate) fn record(id: u32, value: u64) -> Result<(), Failed> {
     checked(unsafe { proxy_record_metric(id, value) })
 }
 
-/// Answers the request here, with one header and a plain-text body.
-pub(crate) fn respond(status: u16, header: (&str, &str), body: &str) -> Result<(), Failed> {
-    let map = one_header(header.0.as_bytes(), header.1.as_bytes());
+/// Answers the request here, with a header or none and a plain-text body.
+pub(crate) fn respond(status: u16, header: Option<(&str, &str)>, body: &str) -> Result<(), Failed> {
+    let map = header
+        .map_or_else(|| 0u32.to_le_bytes().to_vec(), |(name, value)| one_header(name.as_bytes(), value.as_bytes()));
     // SAFETY: all slices outlive the call; no details are passed, and -1 leaves the gRPC status to the host.
     checked(unsafe {
         proxy_send_local_response(u32::from(status), null(), 0, body.as_ptr(), body.len(), map.as_ptr(), map.len(), -1)

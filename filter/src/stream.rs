@@ -20,6 +20,8 @@ pub(crate) struct Stream {
     place: Option<u32>,
     /// A gRPC answer whose status comes in the trailers.
     open: Option<Answered>,
+    /// The client has shown the key.
+    has_key: bool,
 }
 
 /// What is known of an answer that is not complete.
@@ -88,7 +90,7 @@ impl Drop for Stream {
 
 impl Stream {
     pub(crate) fn new(id: u32, engine: Rc<Engine>) -> Self {
-        Self { id, engine, trail: Trail::Native, place: None, open: None }
+        Self { id, engine, trail: Trail::Native, place: None, open: None, has_key: false }
     }
 
     fn stop_waiting(&mut self) {
@@ -101,12 +103,14 @@ impl Stream {
         let (policy, metrics) = (&self.engine.policy, &self.engine.metrics);
         if self.engine.is_calm() {
             // The cheapest call there is: an absent header is not copied.
-            let asks = metrics.checked("get_header", abi::header(Map::Request, policy.region_header())).flatten();
-            if asks.is_none() {
+            let brings = |name| metrics.checked("get_header", abi::header(Map::Request, name)).flatten().is_some();
+            let asks_why = policy.explain().key.is_some() && brings(&policy.headers().explain);
+            if !asks_why && !brings(policy.region_header()) {
                 return Action::Continue;
             }
         }
         let Some(headers) = metrics.checked("get_headers", abi::headers(Map::Request)) else { return Action::Continue };
+        self.has_key = self.takes_key(&headers);
         let now = self.engine.now();
         let Some(decision) = self.engine.decide(&RequestFacts::new(&headers), now) else { return Action::Continue };
         match decision.verdict {
@@ -140,7 +144,7 @@ impl Stream {
             metrics.count("meridian_fenced_total", &[("rule", self.rule_name(decision))]);
         }
         // Who got what was asked for, or asked for nothing and went where such requests go, needs no explanation.
-        let notable = !matches!(decision.reason(), Reason::Asked | Reason::Local | Reason::Weighted);
+        let notable = self.has_key || !matches!(decision.reason(), Reason::Asked | Reason::Local | Reason::Weighted);
         let header = notable.then(|| self.explain(decision, now));
         self.trail = Trail::Decided { decision: *decision, header };
     }
@@ -156,8 +160,8 @@ impl Stream {
         let mut header = self.explain(decision, now);
         add_delivery(&mut header, Delivery::Refused);
         metrics.checked("set_state", abi::set_state(STATE, header.as_bytes()));
-        let name = &self.engine.policy.headers().decision;
-        match metrics.checked("send_local_response", abi::respond(status, (name, &header), body)) {
+        let told = self.may_tell().then_some((self.engine.policy.headers().decision.as_str(), header.as_str()));
+        match metrics.checked("send_local_response", abi::respond(status, told, body)) {
             Some(()) => {
                 self.trail = Trail::Refused;
                 Action::Pause
@@ -218,15 +222,39 @@ impl Stream {
             add_delivery(text, Delivery::Served);
         }
         match header {
-            Some(text) => {
+            Some(text) if self.may_tell() => {
                 metrics.checked("set_state", abi::set_state(STATE, text.as_bytes()));
                 metrics.checked("set_header", abi::set_header(Map::Response, &names.decision, text.as_bytes()));
             }
-            // Whoever wrote one upstream does not speak for this gateway.
-            None if headers.lines(&names.decision) != Lines::None => {
-                metrics.checked("remove_header", abi::remove_header(Map::Response, &names.decision));
+            Some(text) => {
+                metrics.checked("set_state", abi::set_state(STATE, text.as_bytes()));
+                self.drop_forged(&headers);
             }
-            None => {}
+            None => self.drop_forged(&headers),
+        }
+    }
+
+    /// Whether this client may read the explanation.
+    fn may_tell(&self) -> bool {
+        self.has_key || self.engine.policy.explain().public
+    }
+
+    /// Takes the key for the explanation out of the request, which nobody else may see; whether it is the right one.
+    fn takes_key(&self, headers: &HeaderMap) -> bool {
+        let Some(key) = &self.engine.policy.explain().key else { return false };
+        let name = &self.engine.policy.headers().explain;
+        let lines = headers.lines(name);
+        if lines != Lines::None {
+            self.engine.metrics.checked("remove_header", abi::remove_header(Map::Request, name));
+        }
+        matches!(lines, Lines::One(shown) if key.opens(shown))
+    }
+
+    /// Whoever wrote an explanation upstream does not speak for this gateway.
+    fn drop_forged(&self, headers: &HeaderMap) {
+        let name = &self.engine.policy.headers().decision;
+        if headers.lines(name) != Lines::None {
+            self.engine.metrics.checked("remove_header", abi::remove_header(Map::Response, name));
         }
     }
 

@@ -48,6 +48,7 @@ fn policy(table: &str) -> String {
     format!(
         "
 apiVersion: meridian/v1
+explain: {{public: true}}
 role: gateway
 table: {table}
 regions:

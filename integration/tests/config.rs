@@ -33,6 +33,7 @@ fn policy(alias: &str) -> String {
     format!(
         "
 apiVersion: meridian/v1
+explain: {{public: true}}
 role: gateway
 regions:
 - {{name: {SANJOSE}, clusters: [primary], displayName: {}}}

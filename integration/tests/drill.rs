@@ -14,6 +14,7 @@ fn policy(setting: &Setting, percent: u8) -> String {
     format!(
         "
 apiVersion: meridian/v1
+explain: {{public: true}}
 role: gateway
 table: {}
 regions:

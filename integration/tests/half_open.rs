@@ -29,6 +29,7 @@ fn policy(setting: &Setting, rescue: bool) -> String {
     format!(
         "
 apiVersion: meridian/v1
+explain: {{public: true}}
 role: gateway
 table: {}
 regions:

@@ -22,6 +22,7 @@ fn policy(setting: &Setting) -> String {
     format!(
         r#"
 apiVersion: meridian/v1
+explain: {{public: true}}
 role: gateway
 table: {}
 regions:

@@ -27,6 +27,7 @@ const FILTER: &str = "filter.envoyfilter.istio-system.meridian.yaml";
 const SUBSETS: &str = "subsets.destinationrule.bookinfo.productpage.yaml";
 const POLICY: &str = "
 apiVersion: meridian/v1
+explain: {public: true}
 role: gateway
 regions:
 - {name: us-east-1, clusters: [east], displayName: EAST}

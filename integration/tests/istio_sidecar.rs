@@ -33,6 +33,7 @@ const REGIONS: [(&str, &str, &str); 3] =
     [("eu-west-1", "west", "WEST"), ("eu-central-1", "central", "CENTRAL"), ("us-east-1", "east", "EAST")];
 const POLICY: &str = "
 apiVersion: meridian/v1
+explain: {public: true}
 role: gateway
 regions:
 - {name: eu-west-1, clusters: [west], displayName: WEST}

@@ -101,6 +101,7 @@ impl Setup {
         format!(
             "
 apiVersion: meridian/v1
+explain: {{public: true}}
 role: gateway
 table: {table}
 regions:

@@ -15,6 +15,7 @@ fn policy(setting: &Setting) -> String {
     format!(
         r#"
 apiVersion: meridian/v1
+explain: {{public: true}}
 role: gateway
 table: {}
 regions:

@@ -18,6 +18,7 @@ const TAG: &str = "x-served-by-cluster";
 
 const POLICY: &str = "
 apiVersion: meridian/v1
+explain: {public: true}
 role: gateway
 regions:
 - {name: us-sanjose-1, clusters: [primary], displayName: PRIMARY (San Jose)}

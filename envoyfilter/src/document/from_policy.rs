@@ -29,6 +29,7 @@ impl From<&Policy> for Document {
             stage: Stage::Enforce,
             headers: policy.headers().into(),
             tag: Tag::default(),
+            explain: policy.explain().into(),
             critical: Vec::new(),
         }
     }

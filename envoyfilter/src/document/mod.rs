@@ -7,6 +7,7 @@
 //! equal: key by key, value by value, and by the way from a policy to its document and back.
 
 mod drills;
+mod explain;
 mod from_policy;
 mod headers;
 mod health;
@@ -18,6 +19,7 @@ mod services;
 mod text;
 
 pub use drills::Drill;
+pub use explain::Explain;
 pub use headers::Headers;
 pub use health::{FailurePercentage, OutlierDetection, Warmup};
 pub use matches::{HeaderMatch, Match};
@@ -27,7 +29,7 @@ pub use rules::{Failover, OnUnknownRegion, Rescue, Rule, Share, WhenExhausted};
 pub use services::{Destination, Service};
 pub use text::{
     Duration, FenceName, HeaderName, HeaderValue, Host, Label, Method, OneHost, PathPrefix, RegionName, ServiceName,
-    Time,
+    Sha256, Time,
 };
 
 use schemars::JsonSchema;
@@ -82,6 +84,9 @@ pub struct Document {
     /// Who may see which cluster served a request.
     #[serde(default)]
     pub tag: Tag,
+    /// Who is told why a request went where it went. Absent: nobody.
+    #[serde(default)]
+    pub explain: Explain,
     /// Keys that a filter too old to know them must refuse.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub critical: Vec<String>,

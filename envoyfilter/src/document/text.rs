@@ -75,6 +75,11 @@ form! {
     Time: r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}([Zz]|[+-][0-9]{2}:[0-9]{2})$", 25, "2026-11-20T10:00:00Z"
 }
 
+form! {
+    /// A SHA-256 digest in hexadecimal.
+    Sha256: "^[0-9A-Fa-f]{64}$", 64, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+}
+
 impl From<std::time::Duration> for Duration {
     /// In seconds where they are whole, else in milliseconds; no policy is finer.
     fn from(duration: std::time::Duration) -> Self {

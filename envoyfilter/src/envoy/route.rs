@@ -12,6 +12,9 @@ pub struct RouteConfiguration {
     pub virtual_hosts: Vec<VirtualHost>,
     /// A request's host is matched without its port.
     pub ignore_port_in_host_matching: bool,
+    /// Headers taken out of every request on its way to an upstream.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub request_headers_to_remove: Vec<String>,
 }
 
 /// `VirtualHost`.

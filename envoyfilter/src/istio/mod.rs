@@ -36,7 +36,6 @@ mod kustomize;
 mod matching;
 mod mesh_config;
 mod needs;
-mod sha256;
 mod subset;
 mod table;
 #[cfg(test)]

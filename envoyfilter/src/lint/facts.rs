@@ -2,6 +2,7 @@
 
 use crate::istio::FENCE_PREFIX;
 use crate::policy_file::PolicyFile;
+use crate::render::internal;
 use crate::render::table;
 use meridian_core::{Plan, Policy, Rule, ScopeId, VirtualHost};
 use serde_json::Value;
@@ -78,7 +79,7 @@ impl Facts {
             region_of_cluster: HashMap::new(),
             regions: policy.regions().iter().map(|region| region.name.clone()).collect(),
             routes: HashMap::new(),
-            stripped: policy.headers().all().map(str::to_owned).into(),
+            stripped: internal(policy).into_iter().collect(),
             plan_header: policy.headers().route.clone(),
         };
         for region in policy.regions() {

@@ -68,6 +68,7 @@ pub fn listener(file: &PolicyFile, site: &Site) -> Listener {
             name: "ingress".to_owned(),
             virtual_hosts: table::virtual_hosts(policy),
             ignore_port_in_host_matching: true,
+            request_headers_to_remove: forwarded_never(policy).into_iter().map(str::to_owned).collect(),
         },
         http_filters,
         early_header_mutation_extensions: vec![EarlyHeaderMutation::remove(stripped(policy))],
@@ -106,11 +107,23 @@ pub(crate) fn fences_a_path(policy: &Policy) -> bool {
     policy.rules().iter().any(|rule| rule.fenced) && policy.rules().iter().any(by_path)
 }
 
+/// Headers of the mesh's own that no client may bring. A key for the explanation is read by the filter, so it passes here and is taken
+/// out on the way to the upstream ([`forwarded_never`]).
+pub(crate) fn internal(policy: &Policy) -> Vec<String> {
+    let passes = forwarded_never(policy);
+    policy.headers().all().map(str::to_owned).into_iter().filter(|name| Some(name.as_str()) != passes).collect()
+}
+
+/// The header of requests that the filter may read and no upstream may see, if there is one.
+pub(crate) fn forwarded_never(policy: &Policy) -> Option<&str> {
+    policy.explain().key.as_ref().map(|_| policy.headers().explain.as_str())
+}
+
 /// What a client may not bring: the mesh's own headers, and those that rules trust.
 pub(crate) fn stripped(policy: &Policy) -> Vec<String> {
     let rules = policy.virtual_hosts().iter().flat_map(|host| host.rules.iter()).filter_map(|id| policy.rule(*id));
     let trusted = rules.flat_map(|rule| &rule.matches.headers).filter(|header| header.trusted);
-    let mut names: Vec<String> = policy.headers().all().map(str::to_owned).into();
+    let mut names = internal(policy);
     for header in trusted {
         if !names.contains(&header.name) {
             names.push(header.name.clone());

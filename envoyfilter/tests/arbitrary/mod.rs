@@ -30,6 +30,7 @@ fn document(region_names: &[&'static str], service_names: &[&'static str]) -> im
         select(&["region", "X-Where"][..]).prop_map(HeaderName::from),
         select(&[Table::Full, Table::Plans][..]),
         headers(),
+        explain(),
         vec("[a-z]{1,8}", 0..2),
     );
     let parts = (
@@ -41,7 +42,7 @@ fn document(region_names: &[&'static str], service_names: &[&'static str]) -> im
         vec(drill(&regions, &services), 0..3),
     );
     (head, parts).prop_flat_map(move |(head, parts)| {
-        let (role, local, region_header, table, headers, critical) = head;
+        let (role, local, region_header, table, headers, explain, critical) = head;
         let (regions, services, (eu, far), outlier_detection, warmup, drills) = parts;
         let fences = [("eu", Some(eu)), ("far", far)];
         let fences = fences.into_iter().filter_map(|(name, fence)| Some((FenceName::from(name), fence?)));
@@ -60,6 +61,7 @@ fn document(region_names: &[&'static str], service_names: &[&'static str]) -> im
             table,
             stage: Stage::Enforce,
             headers,
+            explain,
             tag: Tag::default(),
             critical,
         };
@@ -69,6 +71,11 @@ fn document(region_names: &[&'static str], service_names: &[&'static str]) -> im
             ..document.clone()
         })
     })
+}
+
+fn explain() -> impl Strategy<Value = Explain> {
+    let digest = option::of("[0-9a-fA-F]{64}".prop_map(Sha256));
+    (digest, any::<bool>()).prop_map(|(key_sha256, public)| Explain { key_sha256, public })
 }
 
 fn headers() -> impl Strategy<Value = Headers> {

@@ -5,6 +5,7 @@
 
 use crate::ascii::{AsciiMap, fnv1a};
 use crate::drill::Drill;
+use crate::explain::Explain;
 use crate::header_names::HeaderNames;
 use crate::health::{CellKey, HealthSettings, OutlierDetection};
 use crate::hosts::{HostPattern, HostTable};
@@ -34,6 +35,7 @@ pub struct Policy {
     pub(crate) rules: Box<[Rule]>,
     pub(crate) health: HealthSettings,
     pub(crate) drills: Box<[Drill]>,
+    pub(crate) explain: Explain,
     pub(crate) revision: u16,
 }
 
@@ -164,6 +166,7 @@ impl Policy {
             rules,
             health,
             drills,
+            explain,
             revision: _,
         } = self;
         *role == other.role
@@ -181,6 +184,7 @@ impl Policy {
             && *rules == other.rules
             && *health == other.health
             && *drills == other.drills
+            && *explain == other.explain
     }
 
     /// Where the filter sits.
@@ -247,6 +251,12 @@ impl Policy {
     #[must_use]
     pub fn drills(&self) -> &[Drill] {
         &self.drills
+    }
+
+    /// Who may ask for the explanation of a decision.
+    #[must_use]
+    pub fn explain(&self) -> &Explain {
+        &self.explain
     }
 
     /// Whether a drill runs at `now`, so that the native table is not right as it stands.

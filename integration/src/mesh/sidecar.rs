@@ -149,7 +149,12 @@ fn route(cluster: &str, retry_policy: Option<RetryPolicy>) -> Route {
 fn manager(name: &str, virtual_hosts: Vec<VirtualHost>, filters: Vec<HttpFilter>) -> HttpConnectionManager {
     HttpConnectionManager {
         stat_prefix: name.to_owned(),
-        route_config: RouteConfiguration { name: name.to_owned(), virtual_hosts, ignore_port_in_host_matching: false },
+        route_config: RouteConfiguration {
+            name: name.to_owned(),
+            virtual_hosts,
+            ignore_port_in_host_matching: false,
+            request_headers_to_remove: Vec::new(),
+        },
         http_filters: filters.into_iter().chain([HttpFilter::router()]).collect(),
         early_header_mutation_extensions: Vec::new(),
         use_remote_address: false,

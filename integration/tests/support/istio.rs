@@ -28,6 +28,7 @@ pub(crate) const REGIONS: [(&str, &str, &str); 3] =
 /// A policy of those regions with one service, to which each scenario adds its rules.
 pub(crate) const POLICY: &str = "
 apiVersion: meridian/v1
+explain: {public: true}
 role: gateway
 regions:
 - {name: eu-west-1, clusters: [west], displayName: WEST}

@@ -58,14 +58,17 @@ impl Filter<'_> {
 
     /// The same for the calls of a namespace's sidecars.
     pub(super) fn outbound_edge(&self, namespace: &str) -> Value {
-        let internal: Vec<String> = self.policy.headers().all().map(str::to_owned).into();
-        envoy_filter("meridian-edge", namespace, None, self.edge_patches(Context::Outbound, &internal))
+        let patches = self.edge_patches(Context::Outbound, &render::internal(self.policy));
+        envoy_filter("meridian-edge", namespace, None, patches)
     }
 
     fn edge_patches(&self, context: Context, stripped: &[String]) -> Vec<Value> {
         let mut patches = vec![patch::strip(context, stripped), patch::count_attempts(context)];
         if render::fences_a_path(self.policy) {
             patches.push(patch::normalize(context));
+        }
+        if let Some(header) = render::forwarded_never(self.policy) {
+            patches.push(patch::keep(context, header));
         }
         patches
     }

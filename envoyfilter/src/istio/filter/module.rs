@@ -5,6 +5,7 @@
 //! sections, two of which are names.
 
 use anyhow::{Context, Result, bail, ensure};
+use hmac_sha256::Hash;
 use std::path::Path;
 
 /// Where proxies get the module from.
@@ -35,7 +36,7 @@ impl Module {
         let bytes =
             std::fs::read(path).with_context(|| format!("{shown} cannot be read; `make module` builds the module"))?;
         let capabilities = capabilities(&bytes).with_context(|| format!("{shown} is no module of the filter"))?;
-        let digest = super::super::sha256::hex(&bytes);
+        let digest = Hash::hash(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Self { bytes, folder: folder.trim_end_matches('/').to_owned(), digest, capabilities })
     }
 

@@ -136,6 +136,15 @@ pub(super) fn count_attempts(context: Context) -> Value {
     })
 }
 
+/// Takes a header out of every request on its way to an upstream, when the filters have read it.
+pub(super) fn keep(context: Context, header: &str) -> Value {
+    json!({
+        "applyTo": "ROUTE_CONFIGURATION",
+        "match": {"context": context.name()},
+        "patch": {"operation": "MERGE", "value": {"request_headers_to_remove": [header]}},
+    })
+}
+
 /// Sets a header of every response, in place of what was there.
 pub(super) fn answer(context: Context, header: Value) -> Value {
     json!({

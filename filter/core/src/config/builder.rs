@@ -3,6 +3,7 @@
 use super::reader::{Node, Object, closest};
 use crate::ascii::AsciiMap;
 use crate::drill::Drill;
+use crate::explain::Explain;
 use crate::header_names::HeaderNames;
 use crate::health::HealthSettings;
 use crate::hosts::{HostPattern, HostTable};
@@ -47,6 +48,7 @@ pub(super) struct Settings {
     pub(super) region_header: String,
     pub(super) health: HealthSettings,
     pub(super) drills: Vec<Drill>,
+    pub(super) explain: Explain,
     pub(super) revision: u16,
 }
 
@@ -154,6 +156,7 @@ impl Builder {
             rules: self.rules.into(),
             health: settings.health,
             drills: settings.drills.into(),
+            explain: settings.explain,
             revision: settings.revision,
         })
     }

@@ -8,6 +8,7 @@
 
 mod builder;
 mod drills;
+mod explain;
 mod fingerprint;
 mod headers;
 mod outlier;
@@ -64,9 +65,10 @@ const TOP: &[&str] = &[
     "critical",
     "drills",
     "headers",
+    "explain",
 ];
 const ROLES: &[(&str, Role)] = &[("gateway", Role::Gateway), ("outbound", Role::Outbound), ("inbound", Role::Inbound)];
-const LATER: &[&str] = &["activeHealthCheck", "shadow", "explain", "verify"];
+const LATER: &[&str] = &["activeHealthCheck", "shadow", "verify"];
 
 /// Compiles a document. The policy is there exactly if no problem is an error.
 ///
@@ -126,6 +128,7 @@ fn build(reader: &Reader, document: &Value, hints: &LocalHints<'_>) -> Option<Po
     rules::read(&root, &mut builder, local);
     let drills = drills::read(&root, &mut builder);
     let health = outlier::read(&root, Vec::new());
+    let explain = explain::read(&root);
 
     builder.finish(
         &root,
@@ -137,6 +140,7 @@ fn build(reader: &Reader, document: &Value, hints: &LocalHints<'_>) -> Option<Po
             region_header: header?,
             health,
             drills,
+            explain,
             revision: fingerprint(document),
         },
     )

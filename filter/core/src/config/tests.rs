@@ -49,7 +49,6 @@ fn what_the_design_knows_and_this_version_does_not_is_refused_everywhere() {
         ("/services/0/probe", json!({"path": "/healthz"})),
         ("/stage", json!("observe")),
         ("/tag", json!({"public": false})),
-        ("/explain", json!({"keySha256": ""})),
         ("/verify", json!({"onMismatch": "count"})),
         ("/rules", json!([{"name": "a", "match": {"claims": []}}])),
     ] {
