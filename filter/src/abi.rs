@@ -18,6 +18,7 @@ impl Failed {
     /// Somebody else wrote in between.
     pub(crate) const CAS_MISMATCH: Self = Self(8);
     const NOT_FOUND: Self = Self(1);
+    const EMPTY: Self = Self(7);
 }
 
 /// Which header map.
@@ -33,6 +34,7 @@ pub(crate) enum Map {
 pub(crate) enum Metric {
     Counter = 0,
     Gauge = 1,
+    Histogram = 2,
 }
 
 #[link(wasm_import_module = "env")]
@@ -61,6 +63,9 @@ unsafe extern "C" {
         cas: *mut u32,
     ) -> u32;
     fn proxy_set_shared_data(key: *const u8, key_size: usize, value: *const u8, size: usize, cas: u32) -> u32;
+    fn proxy_register_shared_queue(name: *const u8, name_size: usize, queue: *mut u32) -> u32;
+    fn proxy_enqueue_shared_queue(queue: u32, value: *const u8, size: usize) -> u32;
+    fn proxy_dequeue_shared_queue(queue: u32, value: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
@@ -133,10 +138,15 @@ pub(crate) fn set_state(name: &str, value: &[u8]) -> Result<(), Failed> {
 
 /// The wall clock.
 pub(crate) fn now() -> Result<Timestamp, Failed> {
+    Ok(Timestamp(microseconds()? / 1_000))
+}
+
+/// The wall clock, in microseconds since the epoch.
+pub(crate) fn microseconds() -> Result<u64, Failed> {
     let mut nanoseconds = 0;
     // SAFETY: the out-pointer is a local that outlives the call.
     checked(unsafe { proxy_get_current_time_nanoseconds(&raw mut nanoseconds) })?;
-    Ok(Timestamp(nanoseconds / 1_000_000))
+    Ok(nanoseconds / 1_000)
 }
 
 /// Asks for `on_tick` every so many milliseconds; 0 is never.
@@ -174,6 +184,29 @@ pub(crate) fn set_shared(key: &str, value: &[u8], cas: u32) -> Result<(), Failed
     checked(unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) })
 }
 
+/// The queue of this name, which all VMs of this `vm_id` share; from now on, its messages are told to the root context that is asking.
+pub(crate) fn register_queue(name: &str) -> Result<u32, Failed> {
+    let mut queue = 0;
+    // SAFETY: `name` outlives the call; the out-pointer is a local that does, too.
+    checked(unsafe { proxy_register_shared_queue(name.as_ptr(), name.len(), &raw mut queue) })?;
+    Ok(queue)
+}
+
+/// Puts a message into a queue.
+pub(crate) fn enqueue(queue: u32, message: &[u8]) -> Result<(), Failed> {
+    // SAFETY: `message` outlives the call.
+    checked(unsafe { proxy_enqueue_shared_queue(queue, message.as_ptr(), message.len()) })
+}
+
+/// Takes the oldest message out of a queue; `None`: there is none, or no such queue.
+pub(crate) fn dequeue(queue: u32) -> Result<Option<Vec<u8>>, Failed> {
+    // SAFETY: the out-pointers are `block`'s locals.
+    match block(|data, size| unsafe { proxy_dequeue_shared_queue(queue, data, size) }) {
+        Err(Failed::EMPTY) => Ok(None),
+        taken => taken,
+    }
+}
+
 /// The id of the metric with this name, made if it is not there.
 pub(crate) fn define_metric(kind: Metric, name: &str) -> Result<u32, Failed> {
     let mut id = 0;
@@ -188,7 +221,7 @@ pub(crate) fn increment(id: u32, offset: i64) -> Result<(), Failed> {
     checked(unsafe { proxy_increment_metric(id, offset) })
 }
 
-/// Sets a gauge.
+/// Sets a gauge, or adds an observation to a histogram.
 pub(crate) fn record(id: u32, value: u64) -> Result<(), Failed> {
     // SAFETY: no pointer is passed.
     checked(unsafe { proxy_record_metric(id, value) })

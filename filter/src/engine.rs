@@ -1,6 +1,7 @@
 //! One configuration of the filter on one worker: the policy, the health it knows, what it counts.
 
 use crate::abi::{self, Metric};
+use crate::doorbell;
 use crate::metrics::Metrics;
 use crate::shared_data::SharedData;
 use crate::waiting::Waiting;
@@ -19,12 +20,15 @@ const RULES_AT_START: usize = 250;
 const SAMPLE: u32 = 32;
 
 /// What is asked of the host while it serves, as failures of it are counted.
-const CALLS: [&str; 11] = [
+const CALLS: [&str; 14] = [
+    "dequeue_shared_queue",
+    "enqueue_shared_queue",
     "get_current_time",
     "get_header",
     "get_headers",
     "get_property",
     "get_shared_data",
+    "register_shared_queue",
     "remove_header",
     "send_local_response",
     "set_effective_context",
@@ -107,10 +111,16 @@ impl Engine {
         self.worker.return_token(&self.policy, &self.store(), key, self.now());
     }
 
+    /// Another worker has news.
+    pub(crate) fn heard(&self) {
+        self.worker.heard(&self.store());
+    }
+
     /// What the passing of time does; among it, requests that nobody answers.
     pub(crate) fn tick(&self, root: u32) {
         self.waiting.tick();
         let now = self.now();
+        doorbell::tick(&self.metrics, now);
         let changes = self.worker.tick(&self.policy, &self.store(), now);
         changes.iter().for_each(|change| self.tell(change));
         for key in self.waiting.stalled(root, &self.policy, &self.metrics) {
@@ -170,6 +180,7 @@ impl Engine {
     fn define_metrics(&self) {
         let (services, regions) = (self.policy.services(), self.policy.regions());
         self.metrics.define(Metric::Counter, "meridian_mismatch_total", &[]);
+        self.metrics.define(Metric::Histogram, doorbell::NEWS_AGE, &[]);
         for rule in self.policy.rules().iter().take(RULES_AT_START) {
             let tag = ("rule", rule.name.as_str());
             self.metrics.define(Metric::Counter, "meridian_fenced_total", &[tag]);

@@ -9,6 +9,7 @@
 #![allow(missing_docs)]
 
 mod abi;
+mod doorbell;
 mod engine;
 mod facts;
 mod metrics;

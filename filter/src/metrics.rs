@@ -34,6 +34,13 @@ impl Metrics {
         }
     }
 
+    /// Adds an observation to a histogram.
+    pub(crate) fn observe(&self, name: &str, value: u64) {
+        if let Some(id) = self.id(Metric::Histogram, name, &[]) {
+            let _ = abi::record(id, value);
+        }
+    }
+
     /// Counts a host call that failed, and passes its value on if it did not.
     pub(crate) fn checked<T>(&self, call: &str, result: Result<T, Failed>) -> Option<T> {
         if result.is_err() {

@@ -1,6 +1,7 @@
-//! A configuration arriving, and the tick.
+//! A configuration arriving and going, the tick, and the doorbell.
 
 use crate::abi;
+use crate::doorbell;
 use crate::engine::Engine;
 use crate::stream::Stream;
 use crate::waiting::TICK;
@@ -21,7 +22,15 @@ impl Root {
     }
 }
 
-impl Context for Root {}
+impl Context for Root {
+    /// The last stream is gone, and no request comes any more.
+    fn on_done(&mut self) -> bool {
+        if let Some(engine) = &self.engine {
+            doorbell::leave(engine);
+        }
+        true
+    }
+}
 
 impl RootContext for Root {
     /// `false` makes Envoy refuse the configuration: at the first load the listener does not start, later the last good one stays.
@@ -47,6 +56,7 @@ impl RootContext for Root {
                     engine.metrics.count("meridian_unknown_keys_total", &[]);
                 }
                 engine.metrics.checked("set_tick_period", abi::set_tick_period(TICK.subsec_millis()));
+                doorbell::join(&engine);
                 self.engine = Some(engine);
                 true
             }
@@ -64,6 +74,12 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         if let Some(engine) = &self.engine {
             engine.tick(self.id);
+        }
+    }
+
+    fn on_queue_ready(&mut self, queue: u32) {
+        if let Some(engine) = &self.engine {
+            doorbell::answer(queue, &engine.metrics);
         }
     }
 

@@ -1,6 +1,7 @@
-//! The store that all workers of an Envoy share: one key of the host's shared data.
+//! The store that all workers of an Envoy share: a key of the host's shared data.
 
 use crate::abi::{self, Failed};
+use crate::doorbell;
 use crate::metrics::Metrics;
 use meridian_core::worker::{Read, Store, Version, Written};
 
@@ -28,5 +29,8 @@ impl Store for SharedData<'_> {
                 Written::Failed
             }
         }
+    }
+    fn ring(&self) {
+        doorbell::ring(self.metrics);
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::envoy::{StatsConfig, TagSpecifier};
 
-const TAGS: [&str; 8] = ["service", "region", "from", "to", "reason", "cause", "rule", "call"];
+const TAGS: [&str; 9] = ["service", "region", "from", "to", "reason", "cause", "rule", "call", "worker"];
 
 pub(super) fn config() -> Option<StatsConfig> {
     let tag = |name: &&str| TagSpecifier { tag_name: (*name).to_owned(), regex: format!(r"({name}=\.=(.*?);\.;)") };

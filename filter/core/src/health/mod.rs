@@ -124,6 +124,19 @@ impl Health {
         self.cells.iter().all(|(_, cell)| cell.is_healthy())
     }
 
+    /// Whether a worker that knows what was known `before` would now do something else: something is known where all was quiet, so that
+    /// successes count, or a region's part in traffic is another one. An error more is not news, and neither is one forgotten.
+    #[must_use]
+    pub fn is_news_after(&self, before: &Self) -> bool {
+        (before.is_quiet() && !self.is_quiet()) || self.parts().ne(before.parts())
+    }
+
+    /// What part the regions have in traffic that have not all of theirs.
+    fn parts(&self) -> impl Iterator<Item = (CellKey, Timestamp, Timestamp, u16)> {
+        let impaired = self.cells.iter().filter(|(_, cell)| !cell.is_healthy());
+        impaired.map(|(key, cell)| (*key, cell.until, cell.ramp_from, cell.tokens_out))
+    }
+
     /// Whether the region may be used for the service at `now`.
     #[must_use]
     pub fn availability(&self, key: CellKey, now: Timestamp, settings: &HealthSettings) -> Availability {

@@ -5,9 +5,11 @@
 //! store, the time and the random numbers are arguments: Envoy's shared data in the filter, a simulated host in the tests, which run
 //! dozens of workers against each other in one thread and in any order.
 
+mod roster;
 mod shared;
 mod successes;
 
+pub use roster::{LEASE, Member, RENEWED_EVERY};
 pub use shared::{Read, Store, Version, Written};
 
 use crate::decide::{Decision, decide};
@@ -100,6 +102,11 @@ impl Worker {
     /// Takes a token back whose request proved nothing.
     pub fn return_token(&self, policy: &Policy, store: &impl Store, key: CellKey, now: Timestamp) {
         self.health.update(store, |health| health.return_token(key, now, policy.health()));
+    }
+
+    /// What a worker does that was rung: it looks at the store. Rings may be lost, late, doubled or in any order.
+    pub fn heard(&self, store: &impl Store) {
+        self.health.refresh(store);
     }
 
     /// What the passing of time does: the other workers' news, counts that waited, what is over.

@@ -1,15 +1,18 @@
 //! Health that all workers of an Envoy share.
 //!
 //! The truth is one value in the host's shared store, changed by compare-and-set; every worker keeps a copy. While all is well nobody
-//! reads the store: a worker learns that something is wrong by its own first error, which it records in the store and so sees everybody
-//! else's, or by the next tick, whichever comes first. While a region is ejected it reads the store for every request. So a
-//! lost region costs `consecutiveGatewayErrors` requests in all and at most one more per worker, and a healthy one costs nothing.
+//! reads the store: a worker learns that something is wrong when another one rings, by its own first error, which it records in the
+//! store and so sees everybody else's, or by the next tick, whichever comes first. While anything is known against a region it reads
+//! the store for every request that it decides. Whoever changes the value rings if that is news: something is known where all was
+//! quiet, or a region is used for another share than before. Between those, errors that are merely counted are nobody's business but the
+//! store's. A ring says nothing beyond itself, so one that is lost, late or doubled does no harm. So a lost region costs
+//! `consecutiveGatewayErrors` requests in all and those that are under way, and a healthy one costs nothing.
 
 use crate::health::Health;
 use std::cell::{Cell, Ref, RefCell};
 
 /// A compare-and-set that loses this often in a row gives up and keeps its change to itself.
-const TRIES: u32 = 16;
+pub(super) const TRIES: u32 = 16;
 
 /// One value that all workers of an Envoy can read and change.
 pub trait Store {
@@ -18,6 +21,10 @@ pub trait Store {
 
     /// Puts another value in its place, if nobody else has since the change `since`.
     fn write(&self, value: &[u8], since: Version) -> Written;
+
+    /// Tells the other workers, at once or never, that there is another value ([`Worker::heard`](super::Worker::heard)). A host that
+    /// cannot do that leaves them to their ticks.
+    fn ring(&self) {}
 }
 
 /// What a [`Store`] holds.
@@ -77,24 +84,37 @@ impl SharedHealth {
     /// Changes the shared health. `change` may run several times, each time on fresher health; its last answer is returned.
     pub(super) fn update<T>(&self, store: &impl Store, mut change: impl FnMut(&mut Health) -> T) -> T {
         for _ in 0..TRIES {
-            let (mut health, version) = match store.read() {
-                Read::Value(bytes, version) => (Health::from_bytes(&bytes).unwrap_or_default(), version),
-                Read::Nothing => (Health::default(), Version::FIRST),
-                Read::Failed => break,
-            };
-            let before = health.clone();
+            let Some((before, version)) = latest(store) else { break };
+            let mut health = before.clone();
             let answer = change(&mut health);
-            let written = if health == before { Written::Done } else { store.write(&health.to_bytes(), version) };
-            match written {
-                Written::Done => {
-                    self.copy.replace(health);
-                    self.read_at.set(None);
-                    return answer;
-                }
+            match self.commit(store, &before, health, version) {
+                Written::Done => return answer,
                 Written::Raced => {}
                 Written::Failed => break,
             }
         }
         change(&mut self.copy.borrow_mut())
+    }
+
+    /// Puts `health` in the place of what was there `before`, and tells the others if that is news.
+    fn commit(&self, store: &impl Store, before: &Health, health: Health, version: Version) -> Written {
+        let written = if health == *before { Written::Done } else { store.write(&health.to_bytes(), version) };
+        if written == Written::Done {
+            if health.is_news_after(before) {
+                store.ring();
+            }
+            self.copy.replace(health);
+            self.read_at.set(None);
+        }
+        written
+    }
+}
+
+/// Health as it is now; somebody else's bytes are none. `None`: the host does not say.
+fn latest(store: &impl Store) -> Option<(Health, Version)> {
+    match store.read() {
+        Read::Value(bytes, version) => Some((Health::from_bytes(&bytes).unwrap_or_default(), version)),
+        Read::Nothing => Some((Health::default(), Version::FIRST)),
+        Read::Failed => None,
     }
 }

@@ -11,10 +11,11 @@ use std::time::Duration;
 
 /// A host's store, which can lose every race or fail every call.
 #[derive(Default)]
-struct Host {
-    value: RefCell<Option<(Vec<u8>, u32)>>,
-    broken: Cell<bool>,
-    writes: Cell<u32>,
+pub(super) struct Host {
+    pub(super) value: RefCell<Option<(Vec<u8>, u32)>>,
+    pub(super) broken: Cell<bool>,
+    pub(super) writes: Cell<u32>,
+    rings: Cell<u32>,
 }
 
 impl Store for Host {
@@ -38,6 +39,10 @@ impl Store for Host {
         self.writes.set(self.writes.get() + 1);
         *held = Some((value.to_vec(), self.writes.get()));
         Written::Done
+    }
+
+    fn ring(&self) {
+        self.rings.set(self.rings.get() + 1);
     }
 }
 
@@ -146,4 +151,104 @@ fn a_drill_ends_the_calm_with_the_next_tick() {
     let before = one.is_calm(&policy);
     let _ = one.tick(&policy, &host, Timestamp(1_200_000));
     assert!(before && !one.is_calm(&policy));
+}
+
+/// What rings while `record` goes on at one worker, event by event.
+fn rings(policy: &Policy, host: &Host, worker: &Worker, events: &[Event]) -> Vec<u32> {
+    let rung = |event: &Event| {
+        let before = host.rings.get();
+        let _ = worker.record(policy, host, *event, NOW);
+        host.rings.get() - before
+    };
+    events.iter().map(rung).collect()
+}
+
+#[test]
+fn the_first_error_and_the_ejection_ring_and_the_errors_between_do_not() {
+    let policy = policy(&document());
+    let (one, _, host) = two(&policy);
+    assert_eq!(rings(&policy, &host, &one, &[failure(&policy); 7]), [1, 0, 0, 0, 1, 0, 0]);
+}
+
+#[test]
+fn a_success_does_not_ring_whether_it_ends_a_row_or_not() {
+    let policy = policy(&document());
+    let (one, _, host) = two(&policy);
+    let events = [success(&policy), failure(&policy), success(&policy), failure(&policy), success(&policy)];
+    assert_eq!(rings(&policy, &host, &one, &events), [0, 1, 0, 0, 0]);
+}
+
+#[test]
+fn a_token_a_readmission_and_the_end_of_a_ramp_ring() {
+    let policy = policy(&document());
+    let (one, other, host) = two(&policy);
+    let _ = rings(&policy, &host, &one, &[failure(&policy); 5]);
+    let later = NOW.plus(Duration::from_secs(31));
+    let lines = get(&[]);
+    let before = host.rings.get();
+    let _ = one.decide(&policy, &host, &RequestFacts::new(&lines), later, || 0);
+    let token = host.rings.get();
+    let _ = one.record(&policy, &host, Event { probe: true, ..success(&policy) }, later);
+    let readmitted = host.rings.get();
+    let _ = other.tick(&policy, &host, later.plus(policy.health().warmup.ramp.duration()));
+    assert_eq!((token - before, readmitted - token, host.rings.get() - readmitted), (1, 1, 1));
+}
+
+#[test]
+fn a_worker_that_was_rung_is_not_calm_and_needs_no_tick() {
+    let policy = policy(&document());
+    let (one, other, host) = two(&policy);
+    let _ = rings(&policy, &host, &one, &[failure(&policy); 5]);
+    let before = other.is_calm(&policy);
+    other.heard(&host);
+    assert!(before && !other.is_calm(&policy));
+}
+
+#[test]
+fn a_success_of_a_worker_that_was_rung_ends_the_row_of_another_without_a_tick() {
+    let policy = policy(&document());
+    let (one, other, host) = two(&policy);
+    let _ = rings(&policy, &host, &one, &[failure(&policy); 4]);
+    other.heard(&host);
+    let _ = other.record(&policy, &host, success(&policy), NOW);
+    assert!(!is_ejected(&one.record(&policy, &host, failure(&policy), NOW)));
+}
+
+#[test]
+fn a_store_that_fails_rings_nobody() {
+    let policy = policy(&document());
+    let (one, _, host) = two(&policy);
+    host.broken.set(true);
+    assert_eq!(rings(&policy, &host, &one, &[failure(&policy); 5]), [0; 5]);
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+proptest::proptest! {
+    /// A step is (worker, what it does): it fails, succeeds, is rung though nothing may have happened, or ticks.
+    #[test]
+    fn rings_that_are_lost_late_doubled_or_mixed_up_leave_no_two_views_after_a_tick(
+        steps in proptest::collection::vec((0_usize..4, 0_u8..6), 0..200),
+        heard in proptest::collection::vec(0_usize..4, 0..8),
+    ) {
+        let policy = policy(&document());
+        let host = Host::default();
+        let workers: Vec<Worker> = (0..4).map(|_| Worker::new(&policy, &host, NOW)).collect();
+        for (at, (number, step)) in steps.into_iter().enumerate() {
+            let now = NOW.plus(Duration::from_millis(at as u64 * 40));
+            let worker = &workers[number];
+            match step {
+                0..=2 => drop(worker.record(&policy, &host, failure(&policy), now)),
+                3 => drop(worker.record(&policy, &host, success(&policy), now)),
+                4 => worker.heard(&host),
+                _ => drop(worker.tick(&policy, &host, now)),
+            }
+        }
+        heard.into_iter().for_each(|number| workers[number].heard(&host));
+        let end = NOW.plus(Duration::from_secs(9));
+        workers.iter().for_each(|worker| drop(worker.tick(&policy, &host, end)));
+        // The last tick may have forgotten something that the first ones knew of still.
+        workers.iter().for_each(|worker| worker.heard(&host));
+        let first = workers[0].health().clone();
+        proptest::prop_assert!(workers.iter().all(|worker| *worker.health() == first));
+    }
 }
