@@ -22,6 +22,8 @@ pub struct FrontBuilder {
     workers: u32,
     http2: bool,
     health_check: Option<String>,
+    informational: bool,
+    ejects: bool,
 }
 
 impl FrontBuilder {
@@ -33,6 +35,8 @@ impl FrontBuilder {
             workers: 1,
             http2: false,
             health_check: None,
+            informational: false,
+            ejects: true,
         }
     }
 
@@ -73,6 +77,18 @@ impl FrontBuilder {
         Self { health_check: Some(path.to_owned()), ..self }
     }
 
+    /// Takes out Envoy's own ejection of hosts, so that the filter's is alone.
+    #[must_use]
+    pub fn without_ejection_of_hosts(self) -> Self {
+        Self { ejects: false, ..self }
+    }
+
+    /// Lets answers through that only announce another one, 100 and 103, which Envoy else keeps to itself.
+    #[must_use]
+    pub fn informational(self) -> Self {
+        Self { informational: true, ..self }
+    }
+
     /// Starts it and waits until it takes traffic.
     ///
     /// # Errors
@@ -90,6 +106,10 @@ impl FrontBuilder {
         for cluster in clusters.context("The bootstrap has no clusters.")? {
             self.adapt(cluster);
         }
+        let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+        let manager = bootstrap.pointer_mut(manager).and_then(Value::as_object_mut);
+        let manager = manager.context("The bootstrap has no connection manager.")?;
+        manager.insert("proxy_100_continue".to_owned(), Value::from(self.informational));
         let version = self.version.map_or_else(EnvoyVersion::newest, Ok)?;
         let envoy = Envoy::launch("front", &version.binary().await?, &bootstrap, admin, self.workers, folder.path())?;
         envoy.ready().await?;
@@ -105,6 +125,9 @@ impl FrontBuilder {
                 "explicit_http_config": {"http2_protocol_options": {}},
             }});
             members.insert("typed_extension_protocol_options".to_owned(), protocol);
+        }
+        if !self.ejects {
+            members.remove("outlier_detection");
         }
         if let Some(path) = &self.health_check {
             let check = json!([{
