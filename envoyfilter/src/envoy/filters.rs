@@ -26,9 +26,25 @@ pub struct HttpConnectionManager {
     pub merge_slashes: bool,
     /// `example.com.` is `example.com`, before anything matches on the host.
     pub strip_trailing_host_dot: bool,
+    /// What a connection may be upgraded to; nothing unless it is here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub upgrade_configs: Vec<UpgradeConfig>,
     /// How long a stream may be idle.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream_idle_timeout: Option<Duration>,
+}
+
+/// `HttpConnectionManager.UpgradeConfig`.
+#[derive(Clone, Debug, Serialize)]
+pub struct UpgradeConfig {
+    upgrade_type: &'static str,
+}
+
+impl UpgradeConfig {
+    /// WebSockets, as Istio's gateways take them.
+    pub fn web_socket() -> Self {
+        Self { upgrade_type: "websocket" }
+    }
 }
 
 /// One entry of `http_filters`.

@@ -9,7 +9,7 @@ pub mod table;
 
 use crate::envoy::{
     Admin, Bootstrap, EarlyHeaderMutation, HttpConnectionManager, HttpFilter, Listener, Locality, Node,
-    RouteConfiguration, StaticResources, StringValue, WasmCode, WasmCodeLocal, WasmPlugin, WasmVm,
+    RouteConfiguration, StaticResources, StringValue, UpgradeConfig, WasmCode, WasmCodeLocal, WasmPlugin, WasmVm,
 };
 use crate::policy_file::PolicyFile;
 use crate::site::Site;
@@ -78,6 +78,7 @@ pub fn listener(file: &PolicyFile, site: &Site) -> Listener {
         merge_slashes: true,
         // The same name in DNS. A browser sends it as it was typed, and with `*` among the hosts it would be taken for another host's.
         strip_trailing_host_dot: true,
+        upgrade_configs: vec![UpgradeConfig::web_socket()],
         stream_idle_timeout: None,
     };
     Listener::new("ingress", site.listen, manager.into())

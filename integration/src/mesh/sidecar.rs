@@ -162,6 +162,7 @@ fn manager(name: &str, virtual_hosts: Vec<VirtualHost>, filters: Vec<HttpFilter>
         normalize_path: true,
         merge_slashes: false,
         strip_trailing_host_dot: false,
+        upgrade_configs: Vec::new(),
         stream_idle_timeout: None,
     }
 }
