@@ -176,7 +176,7 @@ fn a_table_over_its_limits_is_found() {
 #[test]
 fn every_code_has_a_test() {
     let tested: BTreeSet<&str> =
-        CASES.iter().map(|(code, ..)| *code).chain(["MER013", "MER019", "MER020", "MER021"]).collect();
+        CASES.iter().map(|(code, ..)| *code).chain(["MER013", "MER019", "MER020", "MER021", "MER022"]).collect();
     assert_eq!(tested, CODES.iter().map(|code| code.name).collect());
 }
 
@@ -232,6 +232,25 @@ fn a_rule_by_a_clients_header_above_a_fence_is_found_and_below_it_is_not() {
     let get = "match: {services: [accounts], methods: [GET]}";
     let post = format!("{}- name: eu-residents\n  {get}", rule(", methods: [POST]", ""));
     assert_eq!(found("- name: eu-residents\n  match: {services: [accounts]}", &post), [""; 0], "other methods");
+}
+
+#[test]
+fn a_tag_that_clients_may_not_see_is_taken_out_of_answers_at_the_gateways() {
+    let policy = policy_with("role: gateway\n", "role: gateway\ntag: {public: false}\n");
+    let found = |mesh: &str| found_of("MER022", &policy, &[("mesh.yaml", mesh)]);
+    assert_eq!(found(&mesh()), ["tag: {public: false}"], "what is taken out of requests is still in answers");
+    let filter = "
+---
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: private-tag, namespace: istio-system}
+spec: {configPatches: [{applyTo: HTTP_FILTER, match: {context: GATEWAY}, patch: {operation: INSERT_FIRST, value: {
+  typed_config: {mutations: {response_mutations: [{remove: x-served-by-cluster}]}}}}}]}
+";
+    assert_eq!(found(&format!("{}{filter}", mesh())), [""; 0]);
+    let elsewhere = filter.replace("GATEWAY", "SIDECAR_INBOUND");
+    assert_eq!(found(&format!("{}{elsewhere}", mesh())).len(), 1, "a sidecar's answers are not a gateway's");
+    assert_eq!(found_of("MER022", &self::policy(), &[("mesh.yaml", &mesh())]), [""; 0], "a tag is public by default");
 }
 
 /// The example with a fence for a part of a host.

@@ -19,7 +19,7 @@ use std::sync::LazyLock;
 fn everything() -> Value {
     json!({
         "apiVersion": "meridian/v1", "role": "gateway", "local": "us-east-1", "regionHeader": "x-where", "table": "full",
-        "stage": "enforce", "tag": {"public": true},
+        "stage": "enforce", "tag": {"public": false},
         "headers": {"servedBy": "x-cluster", "decision": "x-why", "route": "x-plan", "explain": "x-tell-me"}, "critical": ["rules"],
         "explain": {"keySha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "public": false},
         "warmup": {"duration": "0s", "minimumPercent": 5, "aggression": 1.5, "halfOpenRequests": 2},

@@ -31,7 +31,7 @@ const CASES: &[(&str, &str, &str, &str, &str)] = &[
     ("role: gateway", "role: gateway\nregionHeader: 'a b'", "`a b` is not a header's name", "'a b'", "e.g. `region`"),
     ("role: gateway", "role: gateway\ntable: all", "`all` is not one of the words", "all", "`full` or `plans`"),
     ("role: gateway", "role: gateway\nstage: observe", "`observe` is not supported yet", "observe", "`enforce`"),
-    ("role: gateway", "role: gateway\ntag: {public: false}", "is not supported yet", "false}", "`true`"),
+    ("role: gateway", "role: gateway\ntag: {public: maybe}", "is a string, not true or false", "maybe", "`true`"),
     ("name: eu-west-1,", "name: EU West,", "`EU West` is not a name", "EU West", "e.g. `eu-west`"),
     (
         "name: eu-central-1,",

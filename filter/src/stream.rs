@@ -6,7 +6,7 @@ use crate::facts::{self, STATE};
 use meridian_core::decide::{Decision, Reason, Verdict, candidates};
 use meridian_core::judge::{Delivery, Expected, Judgement, ResponseFacts, UpstreamFacts, is_plain, judge};
 use meridian_core::request::{HeaderLines, Lines, RequestFacts};
-use meridian_core::{Asked, DecisionRecord, HeaderMap, Role, Timestamp, add_delivery, decision_header};
+use meridian_core::{Asked, DecisionRecord, HeaderMap, RegionId, Role, Timestamp, add_delivery, decision_header};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
@@ -29,8 +29,8 @@ pub(crate) struct Stream {
 struct Answered {
     expected: Option<Expected>,
     attempts: u32,
-    /// Who signed it: by the time of the trailers the host has let go of the headers.
-    tagged: Option<meridian_core::RegionId>,
+    /// Who signed it: by the time of the trailers the host has let go of the headers, and clients may not see it.
+    tagged: Option<RegionId>,
 }
 
 /// What the request left behind for its response.
@@ -215,11 +215,15 @@ impl Stream {
                 add_delivery(text, judgement.delivery);
             }
             // A tag that names no region of the policy says nothing, whoever wrote it.
-            if tagged.is_none() {
+            if tagged.is_none() && !engine.policy.hides_tag() {
                 self.tag(judgement.served);
             }
         } else if let Some(text) = &mut header {
             add_delivery(text, Delivery::Served);
+        }
+        // It was for the checks above, and clients need not know it.
+        if engine.policy.hides_tag() && headers.lines(&names.served_by) != Lines::None {
+            metrics.checked("remove_header", abi::remove_header(Map::Response, &names.served_by));
         }
         match header {
             Some(text) if self.may_tell() => {
@@ -287,7 +291,7 @@ impl Stream {
     }
 
     /// Sets the tag of a region, if it is known.
-    fn tag(&self, region: Option<meridian_core::RegionId>) {
+    fn tag(&self, region: Option<RegionId>) {
         if let Some(region) = region.and_then(|region| self.engine.policy.region(region)) {
             let name = &self.engine.policy.headers().served_by;
             let set = abi::set_header(Map::Response, name, region.display_name.as_bytes());
@@ -332,7 +336,7 @@ impl Stream {
     }
 
     /// Explains a request that was left to the native table, from the name of the route it took (`<rule>/<asked|local>/...`).
-    fn explain_native(&self, planned: Option<meridian_core::RegionId>) -> Option<String> {
+    fn explain_native(&self, planned: Option<RegionId>) -> Option<String> {
         let chosen = planned?;
         let name = facts::route_name(&self.engine.metrics)?;
         let mut parts = std::str::from_utf8(&name).ok()?.split('/');

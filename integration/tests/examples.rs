@@ -331,7 +331,7 @@ fn compare(policy: &Policy, told: Option<&Explanation>, answers: &[Response]) ->
         return Ok(());
     };
     let tag = |region: &String| {
-        let found = policy.regions().iter().find(|known| known.name == *region);
+        let found = policy.regions().iter().find(|known| known.name == *region && !policy.hides_tag());
         found.map(|region| region.display_name.clone()).unwrap_or_default()
     };
     let expected: BTreeSet<String> = match (told.status, told.split.is_empty()) {

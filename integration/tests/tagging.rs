@@ -40,6 +40,21 @@ async fn start(version: EnvoyVersion, tag: Tag, filter: bool) -> Result<World> {
     World::over(Arc::new(mesh), vec![setting], |_| POLICY.to_owned()).await
 }
 
+/// The same with a gateway that keeps the tag to itself.
+async fn start_private(version: EnvoyVersion, tag: Tag, filter: bool) -> Result<World> {
+    let mesh = Mesh::builder().workloads(Workload::productpage()).envoy(version.clone()).tag(tag).start().await?;
+    let setting = Setting { version, workers: 1, table: "full", filter };
+    World::over(Arc::new(mesh), vec![setting], |_| format!("{POLICY}tag: {{public: false}}\n")).await
+}
+
+/// The cluster that served by the application's own word, of an answer without a tag.
+async fn served_untagged(edge: &Edge, region: Option<&str>) -> Result<String> {
+    let answer = edge.ask("/echo", region).await?;
+    ensure!(tags(&answer).is_empty(), "{region:?}: a client sees {:?}", tags(&answer));
+    let echo: Value = serde_json::from_slice(&answer.body)?;
+    Ok(echo.get("cluster").and_then(Value::as_str).unwrap_or_default().to_owned())
+}
+
 fn tags(answer: &Response) -> Vec<String> {
     answer.values(TAG).into_iter().map(|tag| String::from_utf8_lossy(tag).into_owned()).collect()
 }
@@ -141,6 +156,34 @@ async fn the_tag_is_right_where_only_the_gateway_writes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tag_that_is_not_public_reaches_the_gateway_and_no_client() {
+    on_every_envoy(|version| async move {
+        for (tag, filter) in [(Tag::Filter, true), (Tag::Native, true), (Tag::Nobody, true), (Tag::Native, false)] {
+            let world = start_private(version.clone(), tag, filter).await?;
+            let edge = world.edges.first().context("there is no ingress")?;
+            for (region, cluster) in [(None, "primary"), (Some(SANJOSE), "primary"), (Some(CHICAGO), "secondary")] {
+                let served = served_untagged(edge, region).await?;
+                ensure!(served == cluster, "{tag:?}, filter: {filter}: {served} served {region:?}");
+            }
+            for path in ["/status/404", "/status/500"] {
+                let answer = edge.ask(path, Some(CHICAGO)).await?;
+                ensure!(tags(&answer).is_empty(), "{path}: a client sees {:?}", tags(&answer));
+            }
+            world.mesh.cluster("secondary")?.kill();
+            until("San Jose serves instead", async || {
+                let served = served_untagged(edge, Some(CHICAGO)).await?;
+                let decision = edge.ask("/echo", Some(CHICAGO)).await?.header("x-region-decision");
+                Ok(served == "primary" && (!filter || decision.is_some_and(|why| why.contains("reason=failover"))))
+            })
+            .await
+            .with_context(|| format!("{tag:?}, filter: {filter}"))?;
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_tags_where_neither_side_was_told_to() {
     on_every_envoy(|version| async move {
         let world = start(version, Tag::Nobody, false).await?;
@@ -170,16 +213,20 @@ async fn the_serving_side_writes_over_what_its_application_claims() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_that_contradicts_the_control_plane_is_counted() {
     on_every_envoy(|version| async move {
-        let world = start(version, Tag::Nobody, true).await?;
-        let edge = world.edges.first().context("there is no ingress")?;
-        let mismatches = async || edge.ingress.envoy().metric("meridian_mismatch_total", &[]).await;
-        is_tagged(edge, None, SANJOSE).await?;
-        ensure!(mismatches().await? == 0, "there was nothing to contradict");
-        let claim = Fault::none().with_header(TAG, tag_of(CHICAGO));
-        world.mesh.cluster("primary")?.pods().fault(&claim).await?;
-        edge.ask("/echo", Some(SANJOSE)).await?;
-        ensure!(mismatches().await? == 1, "it was counted {} times", mismatches().await?);
-        Ok(())
+        contradiction_is_counted(start(version.clone(), Tag::Nobody, true).await?).await?;
+        contradiction_is_counted(start_private(version, Tag::Nobody, true).await?).await.context("not public")
     })
     .await;
+}
+
+async fn contradiction_is_counted(world: World) -> Result<()> {
+    let edge = world.edges.first().context("there is no ingress")?;
+    let mismatches = async || edge.ingress.envoy().metric("meridian_mismatch_total", &[]).await;
+    edge.ask("/echo", None).await?;
+    ensure!(mismatches().await? == 0, "there was nothing to contradict");
+    let claim = Fault::none().with_header(TAG, tag_of(CHICAGO));
+    world.mesh.cluster("primary")?.pods().fault(&claim).await?;
+    edge.ask("/echo", Some(SANJOSE)).await?;
+    ensure!(mismatches().await? == 1, "it was counted {} times", mismatches().await?);
+    Ok(())
 }

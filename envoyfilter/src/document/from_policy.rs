@@ -28,7 +28,7 @@ impl From<&Policy> for Document {
             table: table(policy.table()),
             stage: Stage::Enforce,
             headers: policy.headers().into(),
-            tag: Tag::default(),
+            tag: Tag { public: !policy.tag_is_private() },
             explain: policy.explain().into(),
             critical: Vec::new(),
         }

@@ -145,8 +145,7 @@ pub enum Stage {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[schemars(inline)]
 pub struct Tag {
-    /// Whether clients see the tag.
-    #[schemars(extend("const" = true))]
+    /// Whether clients see the tag; false: the gateways take it out of answers.
     pub public: bool,
 }
 

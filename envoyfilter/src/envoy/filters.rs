@@ -58,6 +58,13 @@ pub enum HttpFilter {
         /// The plugin.
         typed_config: Box<Any<Wasm>>,
     },
+    /// `envoy.filters.http.header_mutation`.
+    HeaderMutation {
+        /// The filter's name in this chain.
+        name: &'static str,
+        /// What it changes.
+        typed_config: Any<HeaderMutationFilter>,
+    },
     /// `envoy.filters.http.router`.
     Router {
         /// The filter's name in this chain.
@@ -76,6 +83,18 @@ impl HttpFilter {
         }
     }
 
+    /// Takes `headers` out of every response. Filters see a response in reverse order, so the first in the chain is the last to.
+    pub fn remove_from_responses(headers: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let response_mutations = headers.into_iter().map(|header| HeaderMutation { remove: header.into() }).collect();
+        Self::HeaderMutation {
+            name: "envoy.filters.http.header_mutation",
+            typed_config: Any::new(
+                "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+                HeaderMutationFilter { mutations: Mutations { response_mutations } },
+            ),
+        }
+    }
+
     /// A Wasm plugin; the filter takes the plugin's name.
     pub fn wasm(plugin: WasmPlugin) -> Self {
         Self::Wasm {
@@ -86,6 +105,17 @@ impl HttpFilter {
             )),
         }
     }
+}
+
+/// `envoy.extensions.filters.http.header_mutation.v3.HeaderMutation`.
+#[derive(Clone, Debug, Serialize)]
+pub struct HeaderMutationFilter {
+    mutations: Mutations,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Mutations {
+    response_mutations: Vec<HeaderMutation>,
 }
 
 /// `envoy.extensions.filters.http.router.v3.Router`.
@@ -169,7 +199,7 @@ struct HeaderMutations {
 /// `envoy.config.common.mutation_rules.v3.HeaderMutation`, of kind `remove`.
 #[derive(Clone, Debug, Serialize)]
 pub struct HeaderMutation {
-    /// The header to take out of the request.
+    /// The header to take out.
     pub remove: String,
 }
 

@@ -20,8 +20,8 @@ pub use cluster::{
     LocalityLbEndpoints, Metadata, OutlierDetection, RetryBudget, Thresholds,
 };
 pub use filters::{
-    EarlyHeaderMutation, HeaderMutation, HttpConnectionManager, HttpFilter, Router, StringValue, TcpProxy,
-    UpgradeConfig, Wasm, WasmCode, WasmCodeLocal, WasmPlugin, WasmVm,
+    EarlyHeaderMutation, HeaderMutation, HeaderMutationFilter, HttpConnectionManager, HttpFilter, Router, StringValue,
+    TcpProxy, UpgradeConfig, Wasm, WasmCode, WasmCodeLocal, WasmPlugin, WasmVm,
 };
 pub use listener::{Filter, FilterChain, Listener};
 pub use route::{

@@ -131,6 +131,9 @@ impl Cluster<'_> {
             position: self.options.position,
         };
         self.add(files, "edge", "What a client may not bring is taken out before anything reads it.", &filter.edge());
+        if let Some(resource) = filter.private() {
+            self.add(files, "edge", "Clients do not see which cluster served them.", &resource);
+        }
         let mut sidecars: BTreeSet<&str> = BTreeSet::new();
         for namespace in &self.options.outbound {
             sidecars.insert(namespace);

@@ -106,6 +106,10 @@ MER021 ERROR "the mesh does not normalize paths, and a fence depends on them"
     "Istio's default is BASE, which resolves dots and leaves `//` and `%2f`. Routes are matched on what is left, so a client chooses by \
      its spelling whether a fenced rule is found."
     "pathNormalization: {normalization: DECODE_AND_MERGE_SLASHES}"
+MER022 ERROR "clients see the tag that the policy keeps from them"
+    "With `tag: {public: false}` a gateway takes the tag out of answers, by the filter and, where it is missing, by a filter of Envoy's own. \
+     Without the latter clients see which cluster serves them whenever the former is not there."
+    "Remove the header by `response_mutations` of a header_mutation filter, first in the gateways' chains; `meridian render istio` writes one."
 }
 
 /// The code with this name, in any case.

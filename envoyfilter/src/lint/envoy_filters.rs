@@ -1,13 +1,13 @@
-//! EnvoyFilters: that the edge strips what no client may bring, and that nothing routes around the table.
+//! EnvoyFilters: that the edge strips what no client may bring or see, and that nothing routes around the table.
 
 use super::Findings;
-use super::codes::{MER008, MER014};
+use super::codes::{MER008, MER014, MER022};
 use super::mesh::{Mesh, inside, text};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 pub(super) fn check(mesh: &Mesh<'_>, findings: &mut Findings<'_>) {
-    let mut stripped = BTreeSet::new();
+    let (mut stripped, mut hidden) = (BTreeSet::new(), BTreeSet::new());
     let mut place = None;
     for resource in mesh.of("EnvoyFilter") {
         for (index, patch) in resource.list("/spec/configPatches").iter().enumerate() {
@@ -18,13 +18,18 @@ pub(super) fn check(mesh: &Mesh<'_>, findings: &mut Findings<'_>) {
                 findings.note(&MER014, (resource, &found), message, MER014.instead);
             }
             let context = inside(patch, "/match/context").and_then(Value::as_str).unwrap_or("ANY");
-            let names = ["early_header_mutation_extensions", "earlyHeaderMutationExtensions"];
-            let early = value.and_then(|value| get(value, &names)).filter(|_| ["GATEWAY", "ANY"].contains(&context));
-            if let Some(early) = early {
+            let Some(value) = value.filter(|_| ["GATEWAY", "ANY"].contains(&context)) else { continue };
+            if let Some(early) = get(value, &["early_header_mutation_extensions", "earlyHeaderMutationExtensions"]) {
                 removed(early, &mut stripped);
                 place = Some((*resource, path));
             }
+            if let Some(late) = get(value, &["response_mutations", "responseMutations"]) {
+                removed(late, &mut hidden);
+            }
         }
+    }
+    if let Some(name) = mesh.facts.hidden.as_ref().filter(|name| mesh.at_the_edge && !hidden.contains(*name)) {
+        findings.note_policy(&MER022, "tag.public", format!("nothing takes {name} out of answers"), MER022.instead);
     }
     let missing: Vec<&str> =
         mesh.facts.stripped.iter().map(String::as_str).filter(|name| !stripped.contains(*name)).collect();

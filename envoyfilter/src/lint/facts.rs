@@ -23,6 +23,8 @@ pub(super) struct Facts {
     pub(super) routes: HashMap<String, usize>,
     /// The header that holds a plan.
     pub(super) plan_header: String,
+    /// The header that no client may see, if the policy keeps the tag from them.
+    pub(super) hidden: Option<String>,
     /// Headers that no client may bring.
     pub(super) stripped: BTreeSet<String>,
 }
@@ -80,6 +82,7 @@ impl Facts {
             regions: policy.regions().iter().map(|region| region.name.clone()).collect(),
             routes: HashMap::new(),
             stripped: internal(policy).into_iter().collect(),
+            hidden: policy.tag_is_private().then(|| policy.headers().served_by.clone()),
             plan_header: policy.headers().route.clone(),
         };
         for region in policy.regions() {

@@ -58,6 +58,10 @@ pub fn bootstrap(file: &PolicyFile, site: &Site) -> Result<Bootstrap> {
 pub fn listener(file: &PolicyFile, site: &Site) -> Listener {
     let policy = &file.policy;
     let mut http_filters = Vec::new();
+    if policy.hides_tag() {
+        // Not by the route, which would take it away before the filter could check it.
+        http_filters.push(HttpFilter::remove_from_responses([&policy.headers().served_by]));
+    }
     if let Some(module) = &site.module {
         http_filters.push(HttpFilter::wasm(plugin(&module.display().to_string(), &file.document)));
     }

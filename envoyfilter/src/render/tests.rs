@@ -107,6 +107,16 @@ fn headers_that_are_the_meshs_own_are_stripped_before_anything_reads_them() {
 }
 
 #[test]
+fn a_tag_that_clients_may_not_see_is_taken_out_by_the_filter_that_sees_an_answer_last() {
+    let filters = |policy: &str| manager(&rendered(policy))["http_filters"].as_array().unwrap().clone();
+    let private = filters(&format!("{POLICY}tag: {{public: false}}\nheaders: {{servedBy: x-cell}}\n"));
+    let mutations = json!({"response_mutations": [{"remove": "x-cell"}]});
+    assert_eq!(private[0]["typed_config"]["mutations"], mutations, "the first of the chain");
+    let names = |filters: &[Value]| filters.iter().map(|filter| filter["name"].clone()).collect::<Vec<_>>();
+    assert_eq!(names(&private[1..]), names(&filters(POLICY)));
+}
+
+#[test]
 fn where_a_fence_depends_on_the_path_an_escaped_slash_is_a_slash() {
     let action = |policy: &str| manager(&rendered(policy))["path_with_escaped_slashes_action"].clone();
     assert_eq!(action(POLICY), "UNESCAPE_AND_FORWARD");

@@ -29,7 +29,7 @@ fn document(region_names: &[&'static str], service_names: &[&'static str]) -> im
         option::of(select(regions.clone())),
         select(&["region", "X-Where"][..]).prop_map(HeaderName::from),
         select(&[Table::Full, Table::Plans][..]),
-        headers(),
+        (headers(), any::<bool>()),
         explain(),
         vec("[a-z]{1,8}", 0..2),
     );
@@ -42,7 +42,7 @@ fn document(region_names: &[&'static str], service_names: &[&'static str]) -> im
         vec(drill(&regions, &services), 0..3),
     );
     (head, parts).prop_flat_map(move |(head, parts)| {
-        let (role, local, region_header, table, headers, explain, critical) = head;
+        let (role, local, region_header, table, (headers, public), explain, critical) = head;
         let (regions, services, (eu, far), outlier_detection, warmup, drills) = parts;
         let fences = [("eu", Some(eu)), ("far", far)];
         let fences = fences.into_iter().filter_map(|(name, fence)| Some((FenceName::from(name), fence?)));
@@ -62,7 +62,7 @@ fn document(region_names: &[&'static str], service_names: &[&'static str]) -> im
             stage: Stage::Enforce,
             headers,
             explain,
-            tag: Tag::default(),
+            tag: Tag { public },
             critical,
         };
         let rule = rule(&document);

@@ -25,6 +25,7 @@ pub struct Policy {
     pub(crate) local: Option<RegionId>,
     pub(crate) region_header: String,
     pub(crate) headers: HeaderNames,
+    pub(crate) tag_is_private: bool,
     pub(crate) regions: Box<[Region]>,
     pub(crate) spellings: AsciiMap,
     pub(crate) scopes: Box<[Scope]>,
@@ -156,6 +157,7 @@ impl Policy {
             local,
             region_header,
             headers,
+            tag_is_private,
             regions,
             spellings,
             scopes,
@@ -174,6 +176,7 @@ impl Policy {
             && *local == other.local
             && *region_header == other.region_header
             && *headers == other.headers
+            && *tag_is_private == other.tag_is_private
             && *regions == other.regions
             && *spellings == other.spellings
             && *scopes == other.scopes
@@ -215,6 +218,18 @@ impl Policy {
     #[must_use]
     pub fn headers(&self) -> &HeaderNames {
         &self.headers
+    }
+
+    /// Whether clients may not see who served them.
+    #[must_use]
+    pub fn tag_is_private(&self) -> bool {
+        self.tag_is_private
+    }
+
+    /// Whether answers leave here without the tag of who served them: at an edge. Between proxies of the mesh it always stands.
+    #[must_use]
+    pub fn hides_tag(&self) -> bool {
+        self.role == Role::Gateway && self.tag_is_private()
     }
 
     /// Every region, in the order of the document.

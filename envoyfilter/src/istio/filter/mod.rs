@@ -3,6 +3,8 @@
 //! Three places, three resources, so that each can be applied and taken back alone:
 //! - `edge`: a gateway takes out of a request what only the mesh may say, before any filter and the first route match
 //!   (`early_header_mutation_extensions`), and lets the router count its attempts. Needed by the routes, with or without the filter.
+//!   Where the policy keeps the tag from clients, the gateway takes it out of answers here as well, by a filter in front of all others,
+//!   which is the last to see a response: by the route it would be gone before the module could check it.
 //! - `filter`: the module, in the gateways and in the sidecars of the namespaces that are named. First in the chain, so that it is the
 //!   last to see a response, when Istio's own filters have read what the peer says about itself.
 //! - `tag`: the serving side says who it is. Natively it is one header with a fixed value, which costs nothing; with the filter
@@ -23,7 +25,7 @@ pub use tag::Tag;
 use super::with_role;
 use crate::render;
 use meridian_core::Policy;
-use patch::{Context, envoy_filter};
+use patch::{Context, envoy_filter, last_envoy_filter};
 use serde_json::{Map, Value, json};
 
 /// What the resources are made with.
@@ -54,6 +56,13 @@ impl Filter<'_> {
     pub(super) fn edge(&self) -> Value {
         let patches = self.edge_patches(Context::Gateway, &render::stripped(self.policy));
         envoy_filter("meridian-edge", self.namespace, Some(self.selector), patches)
+    }
+
+    /// What a gateway keeps from its clients; `None` where that is nothing.
+    pub(super) fn private(&self) -> Option<Value> {
+        let patches = vec![patch::hide(Context::Gateway, &[&self.policy.headers().served_by])];
+        let resource = || last_envoy_filter("meridian-private-tag", self.namespace, Some(self.selector), patches);
+        self.policy.tag_is_private().then(resource)
     }
 
     /// The same for the calls of a namespace's sidecars.

@@ -1,7 +1,7 @@
 //! Patches of an `EnvoyFilter`, each for one thing.
 
 use super::Position;
-use crate::envoy::EarlyHeaderMutation;
+use crate::envoy::{EarlyHeaderMutation, HttpFilter};
 use serde_json::{Map, Value, json};
 
 pub(super) const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
@@ -54,7 +54,27 @@ pub(super) fn envoy_filter(
     selector: Option<&Map<String, Value>>,
     patches: Vec<Value>,
 ) -> Value {
-    let mut spec = json!({"priority": 10, "configPatches": patches});
+    prioritized(10, name, namespace, selector, patches)
+}
+
+/// A resource whose patches come after those of all others, so that what it inserts first is first.
+pub(super) fn last_envoy_filter(
+    name: &str,
+    namespace: &str,
+    selector: Option<&Map<String, Value>>,
+    patches: Vec<Value>,
+) -> Value {
+    prioritized(20, name, namespace, selector, patches)
+}
+
+fn prioritized(
+    priority: u32,
+    name: &str,
+    namespace: &str,
+    selector: Option<&Map<String, Value>>,
+    patches: Vec<Value>,
+) -> Value {
+    let mut spec = json!({"priority": priority, "configPatches": patches});
     if let (Some(selector), Some(spec)) = (selector, spec.as_object_mut()) {
         spec.insert("workloadSelector".to_owned(), json!({"labels": selector}));
     }
@@ -96,6 +116,18 @@ pub(super) fn insert(context: Context, name: &str, position: Position) -> Value 
                     "type_urls": [WASM, RBAC],
                 },
             },
+        },
+    })
+}
+
+/// Takes headers out of every response after every other filter has read them.
+pub(super) fn hide(context: Context, headers: &[&str]) -> Value {
+    json!({
+        "applyTo": "HTTP_FILTER",
+        "match": {"context": context.name(), "listener": {"filterChain": {"filter": {"name": MANAGER}}}},
+        "patch": {
+            "operation": "INSERT_FIRST",
+            "value": HttpFilter::remove_from_responses(headers.iter().copied()),
         },
     })
 }

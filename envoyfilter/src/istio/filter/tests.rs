@@ -34,6 +34,32 @@ fn an_edge_takes_out_the_meshs_headers_and_the_trusted_ones_before_anything_read
 }
 
 #[test]
+fn a_tag_that_clients_may_not_see_is_taken_out_in_front_of_every_other_filter() {
+    let selector = Map::from_iter([("istio".to_owned(), json!("ingressgateway"))]);
+    let made = |text: &str| {
+        let (file, policy, source) = (file(text), policy(text, "a"), module());
+        let filter = Filter {
+            document: &file.document,
+            policy: &policy,
+            namespace: "istio-ingress",
+            selector: &selector,
+            source: Some(&source),
+            position: Position::First,
+        };
+        (filter.private(), filter.gateway().unwrap())
+    };
+    assert_eq!(made(POLICY).0, None, "a tag is public by default");
+    let (private, module) = made(&format!("{POLICY}tag: {{public: false}}\n"));
+    let private = private.unwrap();
+    let patch = &private["spec"]["configPatches"][0]["patch"];
+    let mutations = &patch["value"]["typed_config"]["mutations"];
+    assert_eq!(mutations, &json!({"response_mutations": [{"remove": "x-served-by-cluster"}]}));
+    // Who inserts itself first after the others is in front of them.
+    assert_eq!(patch["operation"], "INSERT_FIRST");
+    assert!(private["spec"]["priority"].as_u64() > module["spec"]["priority"].as_u64());
+}
+
+#[test]
 fn a_sidecar_passes_on_what_the_gateway_trusts() {
     let edge = made(None, |filter| Some(filter.outbound_edge("shop"))).unwrap();
     assert!(!edge.to_string().contains("x-tenant") && edge.to_string().contains("x-region-route"));

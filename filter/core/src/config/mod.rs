@@ -109,12 +109,8 @@ fn build(reader: &Reader, document: &Value, hints: &LocalHints<'_>) -> Option<Po
     if let Some(stage) = root.get("stage") {
         let _: Option<()> = stage.choice(&[("enforce", ())], &["observe", "native"]);
     }
-    if let Some(tag) = root.get("tag").and_then(|node| node.object(&["public"], &[]))
-        && let Some(public) = tag.get("public")
-        && public.boolean() == Some(false)
-    {
-        public.unsupported();
-    }
+    let tag = root.get("tag").and_then(|node| node.object(&["public"], &[]));
+    let public = tag.and_then(|tag| tag.get("public")).and_then(|node| node.boolean());
     let mut builder = Builder::default();
     builder.headers = headers::read(&root);
     let header = match root.get("regionHeader") {
@@ -138,6 +134,7 @@ fn build(reader: &Reader, document: &Value, hints: &LocalHints<'_>) -> Option<Po
             table: table.unwrap_or_default(),
             local,
             region_header: header?,
+            tag_is_private: public == Some(false),
             health,
             drills,
             explain,

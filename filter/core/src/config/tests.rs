@@ -48,7 +48,6 @@ fn what_the_design_knows_and_this_version_does_not_is_refused_everywhere() {
         ("/activeHealthCheck", json!({})),
         ("/services/0/probe", json!({"path": "/healthz"})),
         ("/stage", json!("observe")),
-        ("/tag", json!({"public": false})),
         ("/verify", json!({"onMismatch": "count"})),
         ("/rules", json!([{"name": "a", "match": {"claims": []}}])),
     ] {
@@ -61,6 +60,18 @@ fn what_the_design_knows_and_this_version_does_not_is_refused_everywhere() {
             );
         }
     }
+}
+
+#[test]
+fn a_tag_that_is_not_public_is_hidden_at_the_edge_and_nowhere_else() {
+    for (role, public, hidden) in
+        [("gateway", false, true), ("gateway", true, false), ("outbound", false, false), ("inbound", false, false)]
+    {
+        let mut document = changed("/role", json!(role));
+        document["tag"] = json!({"public": public});
+        assert_eq!(policy(&document).hides_tag(), hidden, "{role}, public: {public}");
+    }
+    assert!(!policy(&document()).hides_tag());
 }
 
 #[test]
