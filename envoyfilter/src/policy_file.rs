@@ -66,7 +66,7 @@ impl PolicyFile {
             let problem = Problem {
                 path: String::new(),
                 message: error.message,
-                suggestion: Some("YAML, one document".to_owned()),
+                suggestion: Some(error.instead.to_owned()),
                 severity: Severity::Error,
             };
             Diagnostics::new(name, text, vec![Diagnostic::new(problem, Some(error.at))])
@@ -77,7 +77,7 @@ impl PolicyFile {
             let schema = schema();
             let entry = |mut problem: Problem| {
                 problem.suggestion = problem.suggestion.or_else(|| Some(instead(&schema, &problem.path, &tree.value)));
-                let at = tree.position(&problem.path);
+                let at = tree.heading(&problem.path);
                 Diagnostic::new(problem, at)
             };
             Diagnostics::new(name, text, problems.into_iter().map(entry).collect())

@@ -27,6 +27,8 @@ impl From<&Marker> for Position {
 pub(crate) struct Tree {
     pub(crate) value: Value,
     positions: Vec<(PathHash, Position)>,
+    /// Keys whose values begin on a line below.
+    headings: Vec<(PathHash, Position)>,
 }
 
 /// Why a file is not one YAML document that could be JSON.
@@ -34,7 +36,12 @@ pub(crate) struct Tree {
 pub(crate) struct SyntaxError {
     pub(crate) message: String,
     pub(crate) at: Position,
+    /// What to write instead.
+    pub(crate) instead: &'static str,
 }
+
+/// What to write where nothing better is known.
+const ONE_DOCUMENT: &str = "YAML, one document";
 
 impl Tree {
     /// Parses a file of any number of documents; those that are empty (a comment, a `---` too many) are left out.
@@ -49,22 +56,34 @@ impl Tree {
         let start = Position { line: 1, column: 1 };
         let mut documents = reader::read(text)?.into_iter();
         let Some(document) = documents.next() else {
-            return Err(SyntaxError { message: "the file is empty".to_owned(), at: start });
+            return Err(SyntaxError { message: "the file is empty".to_owned(), at: start, instead: ONE_DOCUMENT });
         };
         if let Some(second) = documents.next() {
             let message = "a second document begins here; a policy is one document".to_owned();
-            return Err(SyntaxError { message, at: second.position("").unwrap_or(start) });
+            return Err(SyntaxError { message, at: second.position("").unwrap_or(start), instead: ONE_DOCUMENT });
         }
         Ok(document)
     }
 
     /// Where the value at `path` stands; for a path that does not exist, its nearest parent that does.
     pub(crate) fn position(&self, path: &str) -> Option<Position> {
+        Self::nearest(path, |wanted| Self::find(&self.positions, wanted))
+    }
+
+    /// As [`Tree::position`], but the key's where the value begins on a line below: what is said about `rules` is not about the first.
+    pub(crate) fn heading(&self, path: &str) -> Option<Position> {
+        Self::nearest(path, |wanted| Self::find(&self.headings, wanted).or_else(|| Self::find(&self.positions, wanted)))
+    }
+
+    fn find(places: &[(PathHash, Position)], wanted: PathHash) -> Option<Position> {
+        places.iter().find(|(hash, _)| *hash == wanted).map(|(_, position)| *position)
+    }
+
+    fn nearest(path: &str, find: impl Fn(PathHash) -> Option<Position>) -> Option<Position> {
         let mut path = path;
         loop {
-            let wanted = PathHash::ROOT.then(path);
-            if let Some((_, position)) = self.positions.iter().find(|(hash, _)| *hash == wanted) {
-                return Some(*position);
+            if let Some(position) = find(PathHash::ROOT.then(path)) {
+                return Some(position);
             }
             path = path.get(..path.rfind(['.', '[']).unwrap_or(0)).filter(|_| !path.is_empty())?;
         }
@@ -105,6 +124,14 @@ mod tests {
     fn a_value_is_found_where_it_stands() {
         let tree = Tree::parse("a:\n  - b: 1\n  - b: 2\n").unwrap();
         assert_eq!(tree.position("a[1].b"), Some(Position { line: 3, column: 8 }));
+    }
+
+    #[test]
+    fn what_is_said_about_a_list_stands_at_its_key() {
+        let tree = Tree::parse("a:\n- b: 1\nc: [2]\n").unwrap();
+        assert_eq!(tree.heading("a"), Some(Position { line: 1, column: 1 }));
+        assert_eq!(tree.heading("a[0].b"), tree.position("a[0].b"));
+        assert_eq!(tree.heading("c"), Some(Position { line: 3, column: 4 }));
     }
 
     #[test]

@@ -69,7 +69,7 @@ fn every_error_of_a_wrong_policy_is_shown_where_it_stands_with_exit_code_2() {
     let output = meridian(&["validate", &policy]);
     assert_eq!(output.status.code(), Some(2));
     let said = stderr(&output);
-    assert!(said.contains("error: rules[0].fence: there is no fence `ue`\n"), "{said}");
+    assert!(said.contains("error: rules[0].fence: unknown fence `ue`, did you mean `eu`?\n"), "{said}");
     assert!(said.contains("policy.yaml:20:10\n20 |   fence: ue\n   |          ^\n"), "{said}");
     assert!(said.contains("error: rules[0].timeout: is a number, not a duration\n"), "{said}");
     assert!(said.ends_with("2 errors found\n"), "{said}");

@@ -88,7 +88,7 @@ fn wrong_input_is_told_with_its_place_and_exit_code_2() {
         ("expect: {rule: null}", "expect: {}", "expects nothing", ":24:11"),
         ("expect: {rule: null}", "expcet: {rule: null}", "unknown field `expcet`, expected one of", ":24:11"),
         ("  expect: {rule: null}", "", "missing field `expect`", ":22:3"),
-        ("cluster: primary", "tests: []", "duplicated key", ":4:1"),
+        ("cluster: primary", "tests: []", "stands twice here", ":4:1"),
         ("policy: policy.yaml", "policy: none.yaml", "none.yaml cannot be read; check the path", "none.yaml"),
     ] {
         let output = run(from, to, &[]);

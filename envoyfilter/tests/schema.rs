@@ -143,6 +143,24 @@ fn the_types_read_and_write_every_key() {
 }
 
 #[test]
+fn a_value_of_another_type_is_refused_by_both_wherever_it_stands() {
+    let mut places = Vec::new();
+    pointers(&everything(), String::new(), &mut places);
+    for place in &places {
+        for value in [json!({}), json!([]), json!("text"), json!(true), json!(7), Value::Null] {
+            let mut document = everything();
+            let found = document.pointer_mut(place).expect("a place");
+            if std::mem::discriminant(found) == std::mem::discriminant(&value) {
+                continue;
+            }
+            *found = value.clone();
+            assert!(!problems(&document).is_empty(), "the compiler takes {value} at {place}");
+            assert!(!accepts(&document), "the schema takes {value} at {place}");
+        }
+    }
+}
+
+#[test]
 fn at_every_place_the_compiler_knows_the_keys_that_the_schema_knows_and_no_others() {
     let mut words_found = BTreeSet::new();
     words(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../filter/core/src/config"), &mut words_found);
@@ -213,10 +231,11 @@ fn pointers(value: &Value, at: String, found: &mut Vec<String>) {
     found.push(at);
 }
 
-/// Values that are sometimes right; never null, which the compiler takes for an absent key.
+/// Values that are sometimes right.
 fn values() -> impl Strategy<Value = Value> {
     let words = ["eu", "us-east-1", "*", "10s", "1.5m", "/", "GET", "page", "EAST", "x-y", "enforce", "a b", " a", "ä"];
     let leaf = prop_oneof![
+        Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         (0_u64..70_000).prop_map(Value::from),
         any::<i64>().prop_map(Value::from),

@@ -52,7 +52,7 @@ impl RootContext for Root {
                     policy.virtual_hosts().len(),
                 );
                 let engine = Rc::new(Engine::new(policy));
-                if !warnings.is_empty() {
+                for _ in &warnings {
                     engine.metrics.count("meridian_unknown_keys_total", &[]);
                 }
                 engine.metrics.checked("set_tick_period", abi::set_tick_period(TICK.subsec_millis()));

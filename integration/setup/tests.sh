@@ -25,6 +25,9 @@ done
 PATH="$(dirname "$(python3 -c 'import sys; print(sys.executable)')"):$PATH"
 export PATH
 
+# Words that are kept are compared here and never written anew.
+export INSTA_UPDATE=no
+
 # One selection of packages throughout: another one would be built with other features, and anew.
 test_them=(cargo test --workspace --locked)
 say "building the tests"

@@ -145,10 +145,18 @@ async fn a_filter_refuses_what_it_does_not_do_yet() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_nobody_knows_is_a_warning() {
     for version in EnvoyVersion::pinned() {
-        let unknown = |document: &mut Value| document["somethingNew"] = json!(true);
+        let unknown = |document: &mut Value| {
+            document["somethingNew"] = json!(true);
+            document["services"][0]["destination"]["weight"] = json!(1);
+        };
         let (_mesh, _subnet, envoy, address) = started(&version, unknown).await.unwrap();
-        assert!(envoy.log().contains("configuration: somethingNew: is not a key of this document"), "{}", envoy.log());
-        assert!(envoy.metric("meridian_unknown_keys_total", &[]).await.unwrap() > 0);
+        for key in ["somethingNew", "services[0].destination.weight"] {
+            let warned = format!("configuration: {key}: is not a key of this document");
+            assert!(envoy.log().contains(&warned), "{}", envoy.log());
+        }
+        let warnings = envoy.log().matches("is not a key of this document").count();
+        let counted = envoy.metric("meridian_unknown_keys_total", &[]).await.unwrap();
+        assert_eq!(counted, u64::try_from(warnings).unwrap(), "each is counted");
         assert_eq!(served_by(address, "chicago").await, tag_of(CHICAGO));
     }
 }
@@ -157,11 +165,12 @@ async fn a_key_that_nobody_knows_is_a_warning() {
 async fn a_key_that_nobody_knows_is_refused_where_it_is_critical() {
     let version = EnvoyVersion::newest().unwrap();
     let critical = |document: &mut Value| {
-        document["somethingNew"] = json!(true);
-        document["critical"] = json!(["somethingNew"]);
+        document["services"][0]["destination"]["weight"] = json!(1);
+        document["critical"] = json!(["weight"]);
     };
     let refused = started(&version, critical).await.map(|_| ()).unwrap_err().to_string();
-    assert!(refused.contains("configuration: somethingNew: is not a key of this document"), "{refused}");
+    let wanted = "configuration: services[0].destination.weight: is not a key of this document";
+    assert!(refused.contains(wanted), "{refused}");
 }
 
 async fn answer(address: SocketAddr, region: &str) -> integration::client::Response {

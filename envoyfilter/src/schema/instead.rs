@@ -15,7 +15,7 @@ pub(crate) fn instead(schema: &Value, path: &str, document: &Value) -> String {
         let next = match step {
             Step::Item => place.part("items"),
             Step::Key(name) => match place.properties() {
-                Some(known) if !known.contains_key(name) => return one_of(place.keys()),
+                Some(known) if !known.contains_key(name) => return place.instead_of_key(name),
                 Some(known) => known.get(name),
                 None => place.part("additionalProperties"),
             },
@@ -78,6 +78,30 @@ impl<'s> Place<'s> {
         keys
     }
 
+    /// What to write instead of a key that is not known here: the same where it is known, if that is one place, or a known one.
+    fn instead_of_key(self, name: &str) -> String {
+        let mut places = Vec::new();
+        Self { schema: self.root, ..self }.places_of(name, "", &mut places);
+        match places.as_slice() {
+            [place] => format!("`{name}` inside `{place}`, where it belongs"),
+            _ => one_of(self.keys()),
+        }
+    }
+
+    /// The objects of the schema that know a key, by their paths.
+    fn places_of(self, name: &str, path: &str, found: &mut Vec<String>) {
+        for (key, part) in self.properties().into_iter().flatten() {
+            if key == name && !path.is_empty() {
+                found.push(path.to_owned());
+            }
+            let dot = if path.is_empty() { "" } else { "." };
+            self.at(part).places_of(name, &format!("{path}{dot}{key}"), found);
+        }
+        if let Some(items) = self.part("items") {
+            self.at(items).places_of(name, &format!("{path}[]"), found);
+        }
+    }
+
     /// The words of a closed set.
     fn words(self) -> Vec<&'s Value> {
         let one = self.part("const").into_iter();
@@ -88,8 +112,10 @@ impl<'s> Place<'s> {
 
     /// What is right here, in words.
     fn right(self, document: &Value) -> String {
-        if let Some(names) = self.named(document) {
-            return one_of(names);
+        match self.named(document) {
+            Some((from, names)) if names.is_empty() => return format!("it under `{from}` first: there is none"),
+            Some((_, names)) => return one_of(names),
+            None => {}
         }
         let words = self.words();
         if !words.is_empty() {
@@ -146,17 +172,17 @@ impl<'s> Place<'s> {
         format!("{{{}}}", shown.collect::<Vec<_>>().join(", "))
     }
 
-    /// The names that the document has to offer, where one of them belongs.
-    fn named(self, document: &Value) -> Option<Vec<&str>> {
+    /// The names that the document has to offer, where one of them belongs, and the key they stand under.
+    fn named(self, document: &Value) -> Option<(&'static str, Vec<&str>)> {
         let list = |key: &str| {
             let items = document.get(key).and_then(Value::as_array).into_iter().flatten();
             items.filter_map(|item| item.get("name")?.as_str()).collect()
         };
         let fences = || document.get("fences").and_then(Value::as_object).into_iter().flatten();
         match self.reference?.rsplit('/').next()? {
-            "RegionName" => Some(list("regions")),
-            "ServiceName" => Some(list("services")),
-            "FenceName" => Some(fences().map(|(name, _)| name.as_str()).collect()),
+            "RegionName" => Some(("regions", list("regions"))),
+            "ServiceName" => Some(("services", list("services"))),
+            "FenceName" => Some(("fences", fences().map(|(name, _)| name.as_str()).collect())),
             _ => None,
         }
     }
@@ -171,7 +197,6 @@ fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.into_iter().collect();
     let shown: Vec<_> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
     match (names.len(), shown.as_slice()) {
-        (0, _) => "nothing: there is none to name".to_owned(),
         (1, [one]) => one.clone(),
         (all, _) if all > SHOWN => format!("one of {} or {} more", shown.join(", "), all - SHOWN),
         _ => format!("one of {}", shown.join(", ")),
@@ -203,11 +228,12 @@ mod tests {
     fn a_reference_tells_what_there_is_to_refer_to() {
         assert_eq!(at("fences.eu[0]"), "one of `a`, `b`");
         assert_eq!(at("rules[0].fence"), "`eu`");
-        assert_eq!(at("rules[0].match.services[1]"), "nothing: there is none to name");
+        assert_eq!(at("rules[0].match.services[1]"), "it under `services` first: there is none");
     }
 
     #[test]
     fn an_unknown_key_tells_the_known_ones() {
         assert_eq!(at("tag.seen"), "`public`");
+        assert_eq!(at("regions[0].port"), "`port` inside `services[].destination`, where it belongs");
     }
 }

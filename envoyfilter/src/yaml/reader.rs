@@ -4,7 +4,7 @@
 //! every key, and all of it is thrown away for the JSON that the core reads. So the JSON is built here, at once, and a place is noted
 //! for every value on the way. An alias is the events of its anchor, played again; a file that plays too many is refused.
 
-use super::{PathHash, Position, SyntaxError, Tree};
+use super::{ONE_DOCUMENT, PathHash, Position, SyntaxError, Tree};
 use saphyr::Scalar;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use serde_json::{Map, Number, Value};
@@ -19,8 +19,10 @@ pub(super) fn read(text: &str) -> Result<Vec<Tree>, SyntaxError> {
     let mut reader = Reader { left: PLAYED, ..Reader::default() };
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
-        let (event, span) =
-            event.map_err(|error| SyntaxError { message: error.info().to_owned(), at: error.marker().into() })?;
+        let (event, span) = event.map_err(|error| {
+            let instead = if error.info().contains("tab") { "spaces instead of the tab" } else { ONE_DOCUMENT };
+            SyntaxError { message: error.info().to_owned(), at: error.marker().into(), instead }
+        })?;
         reader.event(event, span)?;
     }
     Ok(reader.trees)
@@ -119,7 +121,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The path of the value that begins here, which is noted.
+    /// The path of the value that begins here, which is noted, with its key where that stands on a line above.
     fn begin(&mut self, at: Position) -> PathHash {
         let path = match self.open.last() {
             None => PathHash::ROOT,
@@ -129,6 +131,11 @@ impl<'t> Reader<'t> {
             }
         };
         self.tree.positions.push((path, at));
+        if let Some(Open { inside: Inside::Object(_, Some((_, key))), .. }) = self.open.last()
+            && key.line < at.line
+        {
+            self.tree.headings.push((path, *key));
+        }
         path
     }
 
@@ -151,10 +158,12 @@ impl<'t> Reader<'t> {
             None => self.tree.value = value,
             Some(Inside::List(items)) => items.push(value),
             Some(Inside::Object(entries, key)) => {
-                if let Some((name, at)) = key.take()
-                    && entries.insert(name, value).is_some()
-                {
-                    return Err(error("duplicated key in mapping", at));
+                if let Some((name, at)) = key.take() {
+                    if entries.contains_key(&name) {
+                        let message = format!("`{name}` stands twice here");
+                        return Err(SyntaxError { message, at, instead: "each key once" });
+                    }
+                    entries.insert(name, value);
                 }
             }
         }
@@ -193,7 +202,7 @@ impl<'t> Reader<'t> {
 const TAGS: &str = "tags (`!name`) have no meaning here";
 
 fn error(message: &str, at: Position) -> SyntaxError {
-    SyntaxError { message: message.to_owned(), at }
+    SyntaxError { message: message.to_owned(), at, instead: ONE_DOCUMENT }
 }
 
 fn scalar<'t>(text: Cow<'t, str>, style: ScalarStyle, tag: Option<&Cow<'t, Tag>>) -> Result<Value, &'static str> {

@@ -1,6 +1,7 @@
 //! The policy while it is being read: names that later parts of the document refer to, and scopes that rules share.
 
-use super::reader::{Node, Object, closest};
+use super::near::closest;
+use super::reader::{Node, Object};
 use crate::ascii::AsciiMap;
 use crate::drill::Drill;
 use crate::explain::Explain;
@@ -21,6 +22,8 @@ pub(super) struct Builder {
     pub(super) headers: HeaderNames,
     pub(super) regions: Vec<Region>,
     by_name: HashMap<String, RegionId>,
+    /// Names of what stands in the document and cannot be read; whoever refers to it has been told enough.
+    broken: Vec<String>,
     pub(super) spellings: Vec<(String, u16)>,
     pub(super) fences: BTreeMap<String, ScopeId>,
     pub(super) scopes: Vec<Scope>,
@@ -61,6 +64,15 @@ impl Builder {
         self.regions.push(region);
     }
 
+    /// Remembers what cannot be read.
+    pub(super) fn add_broken(&mut self, name: Option<&str>) {
+        self.broken.extend(name.map(str::to_owned));
+    }
+
+    fn is_broken(&self, name: &str) -> bool {
+        self.broken.iter().any(|broken| broken == name)
+    }
+
     /// The region a node names.
     pub(super) fn region(&self, node: &Node<'_>) -> Option<RegionId> {
         self.region_of(node, node.text()?)
@@ -68,7 +80,17 @@ impl Builder {
 
     /// The region with this name, which stands at a node.
     pub(super) fn region_of(&self, node: &Node<'_>, name: &str) -> Option<RegionId> {
-        self.known(node, name, "region", self.by_name.get(name), self.by_name.keys())
+        let found = self.by_name.get(name);
+        if found.is_none() && !self.is_broken(name) {
+            let mut regions = self.regions.iter();
+            let meant = regions.find(|region| region.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name)));
+            if let Some(region) = meant {
+                let message = format!("`{name}` is what clients may call a region, and not its name");
+                node.error_near(message, Some(region.name.clone()));
+                return None;
+            }
+        }
+        self.known(node, name, "region", found, self.by_name.keys())
     }
 
     /// The fence a node names.
@@ -92,12 +114,8 @@ impl Builder {
         found: Option<&T>,
         names: impl Iterator<Item = &'a String>,
     ) -> Option<T> {
-        if found.is_none() {
-            let message = format!("there is no {what} `{name}`");
-            match closest(name, names) {
-                Some(near) => node.error_with(message, format!("`{near}`")),
-                None => node.error(message),
-            }
+        if found.is_none() && !self.is_broken(name) {
+            node.error_near(format!("unknown {what} `{name}`"), closest(name, names));
         }
         found.copied()
     }
@@ -231,6 +249,12 @@ impl Builder {
         let covering = self.hosts.iter().filter(|(host, _)| host.covers(pattern));
         let narrowest = covering.reduce(|best, next| if best.0.covers(&next.0) { next } else { best });
         narrowest.map(|(_, service)| *service)
+    }
+
+    /// The service that has a host already.
+    pub(super) fn owner(&self, host: &HostPattern) -> &str {
+        let owner = self.hosts.iter().find(|(pattern, _)| pattern == host).map(|(_, service)| service.index());
+        owner.and_then(|index| self.services.get(index)).map_or("this service", |service| &service.name)
     }
 
     /// Two plans of one name would be one Istio subset with two meanings; and a subset's name is a DNS label.

@@ -13,7 +13,7 @@ pub(super) fn read(root: &Object<'_>, builder: &mut Builder) -> Vec<Drill> {
     let Some(list) = root.get("drills") else { return Vec::new() };
     let items = list.list().unwrap_or_default();
     if items.len() > MOST {
-        list.error(format!("has {} drills; at most {MOST} are watched at once", items.len()));
+        list.error_with(format!("has {} drills; at most {MOST} are watched at once", items.len()), "fewer drills");
         return Vec::new();
     }
     let mut drills: Vec<Drill> = Vec::new();

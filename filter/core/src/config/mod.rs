@@ -11,6 +11,7 @@ mod drills;
 mod explain;
 mod fingerprint;
 mod headers;
+mod near;
 mod outlier;
 mod problem;
 mod reader;
@@ -99,7 +100,9 @@ fn build(reader: &Reader, document: &Value, hints: &LocalHints<'_>) -> Option<Po
     let root = reader.root(document).object(TOP, LATER)?;
     match root.required("apiVersion").and_then(|node| node.text()) {
         Some("meridian/v1") | None => {}
-        Some(other) => root.error("apiVersion", format!("`{other}` is not a version this build reads"), "meridian/v1"),
+        Some(other) => {
+            root.error("apiVersion", format!("`{other}` is not a version this build reads"), "`meridian/v1`")
+        }
     }
     for item in root.get("critical").and_then(|node| node.list()).unwrap_or_default() {
         let _ = item.text();

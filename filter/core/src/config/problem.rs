@@ -31,8 +31,9 @@ impl fmt::Display for Problem {
         }
         f.write_str(&self.message)?;
         match &self.suggestion {
-            Some(suggestion) => write!(f, "; write {suggestion}"),
-            None => Ok(()),
+            // Who is asked whether that was meant has been told.
+            Some(suggestion) if !self.message.ends_with('?') => write!(f, "; write {suggestion}"),
+            Some(_) | None => Ok(()),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! and the caller goes on with what it can still read.
 
 use super::UnknownKeys;
+use super::near::closest;
 use super::problem::{Problem, Severity};
 use serde_json::{Map, Value};
 use std::cell::RefCell;
@@ -32,6 +33,17 @@ impl Reader {
     fn note(&self, severity: Severity, path: &str, message: String, suggestion: Option<String>) {
         self.problems.borrow_mut().push(Problem { path: path.to_owned(), message, suggestion, severity });
     }
+
+    /// With the known name that was meant, where one is near.
+    fn note_near(&self, severity: Severity, path: &str, mut message: String, near: Option<String>) {
+        let near = near.map(|name| format!("`{name}`"));
+        if let Some(near) = &near {
+            message += ", did you mean ";
+            message += near;
+            message += "?";
+        }
+        self.note(severity, path, message, near);
+    }
 }
 
 /// A value with the path it stands at.
@@ -51,7 +63,7 @@ pub(super) struct Object<'d> {
 
 impl<'d> Object<'d> {
     pub(super) fn get(&self, key: &str) -> Option<Node<'d>> {
-        let value = self.map.get(key).filter(|value| !value.is_null())?;
+        let value = self.map.get(key)?;
         Some(Node { value, path: join(&self.path, key), reader: self.reader })
     }
 
@@ -71,7 +83,7 @@ impl<'d> Object<'d> {
     }
 
     pub(super) fn error(&self, key: &str, message: String, suggestion: &str) {
-        self.reader.note(Severity::Error, &join(&self.path, key), message, Some(format!("`{suggestion}`")));
+        self.reader.note(Severity::Error, &join(&self.path, key), message, Some(suggestion.to_owned()));
     }
 }
 
@@ -82,6 +94,11 @@ impl<'d> Node<'d> {
 
     pub(super) fn error_with(&self, message: impl Into<String>, suggestion: impl Into<String>) {
         self.reader.note(Severity::Error, &self.path, message.into(), Some(suggestion.into()));
+    }
+
+    /// With the known name that was meant, where one is near.
+    pub(super) fn error_near(&self, message: String, near: Option<String>) {
+        self.reader.note_near(Severity::Error, &self.path, message, near);
     }
 
     /// Part of the design, not of this version.
@@ -103,10 +120,15 @@ impl<'d> Node<'d> {
             let refuse =
                 self.reader.unknown == UnknownKeys::Refuse || self.reader.critical.iter().any(|name| name == key);
             let severity = if refuse { Severity::Error } else { Severity::Warning };
-            let suggestion = closest(key, known.iter().chain(later)).map(|name| format!("`{name}`"));
-            self.reader.note(severity, &node.path, "is not a key of this document".to_owned(), suggestion);
+            let near = closest(key, known.iter().chain(later));
+            self.reader.note_near(severity, &node.path, "is not a key of this document".to_owned(), near);
         }
         Some(object)
+    }
+
+    /// The text at a key of what may be an object, without a complaint.
+    pub(super) fn peek(&self, key: &str) -> Option<&'d str> {
+        self.value.get(key).and_then(Value::as_str)
     }
 
     /// An object whose keys are names.
@@ -131,7 +153,13 @@ impl<'d> Node<'d> {
 
     /// A whole number within bounds.
     pub(super) fn integer(&self, min: u32, max: u32) -> Option<u32> {
-        let number = self.expect(self.value.as_u64(), "a whole number")?;
+        let Some(number) = self.value.as_u64() else {
+            self.error(match self.value {
+                Value::Number(_) => "is not a whole number of 0 or more".to_owned(),
+                other => format!("is {}, not a whole number", kind(other)),
+            });
+            return None;
+        };
         let inside = u32::try_from(number).ok().filter(|number| (min..=max).contains(number));
         if inside.is_none() {
             self.error(format!("is {number}, which is not between {min} and {max}"));
@@ -163,12 +191,18 @@ impl<'d> Node<'d> {
             self.error_with(format!("is {}, not a duration", kind(self.value)), "e.g. `10s`, `250ms` or `5m`");
             return None;
         };
-        let parsed =
-            parse_duration(text).filter(|duration| !duration.is_zero() && *duration <= Duration::from_secs(86_400));
-        if parsed.is_none() {
-            self.error_with(format!("`{text}` is not a duration"), "e.g. `10s`, `250ms` or `5m`, up to `24h`");
+        let Some(duration) = parse_duration(text) else {
+            self.error_with(
+                format!("`{text}` is not a duration"),
+                "one number and one unit, e.g. `10s`, `250ms` or `5m`",
+            );
+            return None;
+        };
+        let inside = !duration.is_zero() && duration <= Duration::from_secs(86_400);
+        if !inside {
+            self.error_with(format!("`{text}` is not between `1ms` and `24h`"), "e.g. `10s`, `250ms` or `5m`");
         }
-        parsed
+        inside.then_some(duration)
     }
 
     /// One of a closed set of words; `later` are known to the design only.
@@ -181,8 +215,14 @@ impl<'d> Node<'d> {
             self.error(format!("`{text}` is not supported yet"));
             return None;
         }
-        let words: Vec<_> = known.iter().map(|(word, _)| format!("`{word}`")).collect();
-        self.error_with(format!("`{text}` is not one of the words allowed here"), words.join(" or "));
+        let message = format!("`{text}` is not one of the words allowed here");
+        match closest(text, known.iter().map(|(word, _)| word)) {
+            Some(near) => self.error_near(message, Some(near)),
+            None => {
+                let words: Vec<_> = known.iter().map(|(word, _)| format!("`{word}`")).collect();
+                self.error_with(message, words.join(" or "));
+            }
+        }
         None
     }
 
@@ -271,28 +311,4 @@ fn parse_duration(text: &str) -> Option<Duration> {
     let exact = parts % scale == 0;
     let millis = whole.parse::<u64>().ok()?.checked_mul(factor)?.checked_add(parts / scale)?;
     exact.then(|| Duration::from_millis(millis))
-}
-
-/// The known name nearest to `word`, if it is near enough to be a slip of the pen.
-pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = impl AsRef<str> + 'a>) -> Option<String> {
-    let near = known.into_iter().map(|name| (distance(word, name.as_ref()), name.as_ref().to_owned()));
-    near.filter(|(distance, name)| *distance <= 1 + name.len() / 4).min().map(|(_, name)| name)
-}
-
-/// Levenshtein's distance, without regard to ASCII case.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut previous = i;
-        let mut left = i + 1;
-        let mut next = vec![left];
-        for (y, above) in b.chars().zip(row.iter().skip(1)) {
-            left = (previous + usize::from(x != y)).min(above + 1).min(left + 1);
-            previous = *above;
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
 }

@@ -15,13 +15,14 @@ pub(super) fn read(root: &Object<'_>, builder: &mut Builder) {
         list.error_with("is empty", "at least one region");
     }
     if items.len() > usize::from(u16::MAX) {
-        list.error(format!("has {} regions; at most 65,535 are possible", items.len()));
+        list.error_with(format!("has {} regions; at most 65,535 are possible", items.len()), "fewer regions");
         return;
     }
     let mut taken = Taken::default();
     for item in &items {
-        if let Some(region) = region(item, &mut taken) {
-            builder.add_region(region);
+        match region(item, &mut taken) {
+            Some(region) => builder.add_region(region),
+            None => builder.add_broken(item.peek("name")),
         }
     }
     let all = (0..builder.regions.len()).filter_map(RegionId::at).collect();
@@ -36,10 +37,12 @@ struct Taken {
     tags: HashMap<String, String>,
 }
 
-fn once(taken: &mut HashMap<String, String>, node: &Node<'_>, key: String, owner: &str) {
-    if let Some(other) = taken.insert(key.clone(), owner.to_owned()) {
+fn once(taken: &mut HashMap<String, String>, node: &Node<'_>, key: String, owner: &str) -> bool {
+    let other = taken.insert(key.clone(), owner.to_owned());
+    if let Some(other) = &other {
         node.error_with(format!("`{key}` already stands for region `{other}`"), "a name that stands only once");
     }
+    other.is_none()
 }
 
 fn region(item: &Node<'_>, taken: &mut Taken) -> Option<Region> {
@@ -47,7 +50,7 @@ fn region(item: &Node<'_>, taken: &mut Taken) -> Option<Region> {
     let name_node = object.required("name")?;
     let name = name_node.label();
     let owner = name.clone().unwrap_or_default();
-    once(&mut taken.spellings, &name_node, owner.clone(), &owner);
+    let is_first = once(&mut taken.spellings, &name_node, owner.clone(), &owner);
 
     let mut clusters = Vec::new();
     if let Some(node) = object.required("clusters")
@@ -77,10 +80,13 @@ fn region(item: &Node<'_>, taken: &mut Taken) -> Option<Region> {
             text
         }
         None => {
-            once(&mut taken.tags, &name_node, owner.clone(), &owner);
+            if is_first {
+                once(&mut taken.tags, &name_node, owner.clone(), &owner);
+            }
             owner
         }
     };
+    is_first.then_some(())?;
     Some(Region { name: name?, clusters, display_name, aliases })
 }
 
@@ -88,20 +94,25 @@ fn region(item: &Node<'_>, taken: &mut Taken) -> Option<Region> {
 pub(super) fn read_fences(root: &Object<'_>, builder: &mut Builder) {
     let Some(fences) = root.get("fences").and_then(|node| node.names()) else { return };
     for (name, node) in fences.entries() {
-        let Some(items) = node.list() else { continue };
+        let Some(items) = node.list() else {
+            builder.add_broken(Some(name));
+            continue;
+        };
         if items.is_empty() {
             node.error_with("is empty", "at least one region");
+            builder.add_broken(Some(name));
             continue;
         }
         if !is_label(name) {
             node.error_with(format!("`{name}` is not a name: lower-case letters, digits and `-` inside"), "e.g. `eu`");
+            builder.add_broken(Some(name));
             continue;
         }
         let mut order = Vec::new();
         for item in &items {
             let Some(region) = builder.region(item) else { continue };
             if order.contains(&region) {
-                item.error("stands twice in this fence");
+                item.error_with("stands twice in this fence", "each region once");
             } else {
                 order.push(region);
             }

@@ -1,6 +1,7 @@
 //! `rules`, and the implied last one.
 
 use super::builder::Builder;
+use super::near::closest;
 use super::reader::{Node, Object};
 use super::{headers, services};
 use crate::ids::{RegionId, ScopeId};
@@ -60,14 +61,8 @@ fn rule(item: &Node<'_>, builder: &mut Builder, all: ScopeId, local: Option<Regi
         None => (RuleMatch::default(), Applies::default()),
     };
     let rule_name = name.clone().unwrap_or_else(|| "unnamed".to_owned());
-    let restricted = match (object.get("failover"), scope) {
-        (Some(node), Some(scope)) => failover(&node, builder, scope, &rule_name),
-        _ => Vec::new(),
-    };
-    let split = match (object.get("distribute"), scope) {
-        (Some(node), Some(scope)) => distribute(&node, builder, scope),
-        _ => None,
-    };
+    let restricted = object.get("failover").map(|node| failover(&node, builder, scope, &rule_name)).unwrap_or_default();
+    let split = object.get("distribute").and_then(|node| distribute(&node, builder, scope));
     let timeout = object.get("timeout").map_or(Some(DEFAULT_TIMEOUT), |node| node.duration());
     let rescue = object.get("rescue").map(|node| rescue(&node));
     let on_unknown_region = object
@@ -115,7 +110,13 @@ fn read_match(node: &Node<'_>, builder: &Builder, fenced: bool) -> (RuleMatch, A
     for node in items("hosts") {
         let Some(pattern) = services::host(&node) else { continue };
         if builder.service_covering(&pattern).is_none() {
-            node.error(format!("no service answers for `{pattern}`"));
+            let hosts = builder.hosts.iter().map(|(host, _)| host.to_string());
+            let near = closest(&pattern.to_string(), hosts);
+            let message = format!("no service answers for `{pattern}`");
+            match near {
+                Some(near) => node.error_near(message, Some(near)),
+                None => node.error_with(message, "a host of one of the `services`"),
+            }
         }
         applies.hosts.push(pattern);
     }
@@ -128,15 +129,23 @@ fn read_match(node: &Node<'_>, builder: &Builder, fenced: bool) -> (RuleMatch, A
             node.error_with(format!("`{prefix}` is not a path"), "a path that begins with `/`, without a query");
         }
     }
-    for node in items("methods") {
-        let Some(text) = node.text() else { continue };
-        match Method::parse(text) {
-            Some(method) => matches.methods.push(method),
-            None => node.error_with(format!("`{text}` is not a method"), format!("`{}`", text.to_ascii_uppercase())),
-        }
-    }
+    matches.methods = items("methods").iter().filter_map(method).collect();
     matches.headers = items("headers").iter().filter_map(|node| header_match(node, builder, fenced)).collect();
     (matches, applies)
+}
+
+fn method(node: &Node<'_>) -> Option<Method> {
+    let text = node.text()?;
+    let method = Method::parse(text);
+    if method.is_none() {
+        let meant = text.to_ascii_uppercase();
+        let message = format!("`{text}` is not a method");
+        match Method::parse(&meant) {
+            Some(_) => node.error_near(message, Some(meant)),
+            None => node.error_with(message, "one method, e.g. `GET`"),
+        }
+    }
+    method
 }
 
 fn header_match(node: &Node<'_>, builder: &Builder, fenced: bool) -> Option<HeaderMatch> {
@@ -155,42 +164,27 @@ fn rescue(node: &Node<'_>) -> Option<Rescue> {
     let object = node.object(&["attempts", "perTryTimeout", "methods"], &[])?;
     let attempts = object.get("attempts").map_or(Some(2), |node| node.integer(1, 10));
     let per_try = object.get("perTryTimeout").map_or(Some(Duration::from_secs(1)), |node| node.duration());
-    let mut methods = Vec::new();
-    match object.get("methods") {
-        Some(list) => {
-            for node in list.list()? {
-                let text = node.text()?;
-                match Method::parse(text) {
-                    Some(method) => methods.push(method),
-                    None => {
-                        node.error_with(
-                            format!("`{text}` is not a method"),
-                            format!("`{}`", text.to_ascii_uppercase()),
-                        );
-                    }
-                }
+    let methods = match object.get("methods") {
+        Some(node) => {
+            let items = node.list()?;
+            if items.is_empty() {
+                node.error_with("is empty", "the methods that may be sent twice, e.g. `[GET, HEAD]`");
             }
-            if methods.is_empty() {
-                list.error_with("is empty", "the methods that may be sent twice, e.g. `[GET, HEAD]`");
-            }
+            items.iter().filter_map(method).collect()
         }
-        None => methods.extend(["GET", "HEAD"].into_iter().filter_map(Method::parse)),
-    }
+        None => ["GET", "HEAD"].into_iter().filter_map(Method::parse).collect(),
+    };
     Some(Rescue { attempts: attempts?, per_try_timeout: per_try?, methods })
 }
 
 /// Shares of requests by region, in percent.
-fn distribute(node: &Node<'_>, builder: &Builder, scope: ScopeId) -> Option<Split> {
+fn distribute(node: &Node<'_>, builder: &Builder, scope: Option<ScopeId>) -> Option<Split> {
     let mut shares = Vec::new();
     let mut whole = 0;
     for (name, share) in node.names()?.entries() {
         let percent = share.integer(1, 100)?;
         whole += percent;
-        let region = builder.region_of(&share, name)?;
-        if !builder.scopes.get(scope.index())?.contains(region) {
-            share.error_with("is outside the fence of this rule", "a region of the fence");
-            return None;
-        }
+        let region = builder.region_of(&share, name).and_then(|region| inside(region, &share, builder, scope))?;
         shares.push((region, u8::try_from(percent).ok()?));
     }
     let split = Split::new(shares);
@@ -201,24 +195,24 @@ fn distribute(node: &Node<'_>, builder: &Builder, scope: ScopeId) -> Option<Spli
 }
 
 /// A wanted region whose failover is restricted or ordered otherwise gets a scope of its own.
-fn failover(node: &Node<'_>, builder: &mut Builder, scope: ScopeId, rule: &str) -> Vec<(RegionId, ScopeId)> {
+fn failover(node: &Node<'_>, builder: &mut Builder, scope: Option<ScopeId>, rule: &str) -> Vec<(RegionId, ScopeId)> {
     let (mut restricted, mut seen) = (Vec::<(RegionId, ScopeId)>::new(), Vec::new());
     for item in node.list().unwrap_or_default() {
         let Some(object) = item.object(&["from", "to"], &[]) else { continue };
         let from_node = object.required("from");
-        let from = from_node.as_ref().and_then(|node| inside(node, builder, scope));
+        let from = from_node.as_ref().and_then(|node| region_inside(node, builder, scope));
         let mut order: Vec<RegionId> = from.into_iter().collect();
         for node in object.required("to").and_then(|node| node.list()).unwrap_or_default() {
-            let Some(region) = inside(&node, builder, scope) else { continue };
+            let Some(region) = region_inside(&node, builder, scope) else { continue };
             if order.contains(&region) {
-                node.error("stands twice in this order");
+                node.error_with("stands twice in this order", "each region once");
             } else {
                 order.push(region);
             }
         }
-        let (Some(from), Some(node)) = (from, from_node) else { continue };
+        let (Some(from), Some(node), Some(scope)) = (from, from_node, scope) else { continue };
         if seen.contains(&from) {
-            node.error("has a failover already");
+            node.error_with("has a failover already", "one entry, with all of `to`");
             continue;
         }
         seen.push(from);
@@ -238,9 +232,14 @@ fn failover(node: &Node<'_>, builder: &mut Builder, scope: ScopeId, rule: &str) 
 }
 
 /// The region a node names, which must be inside the rule's fence.
-fn inside(node: &Node<'_>, builder: &Builder, scope: ScopeId) -> Option<RegionId> {
-    let region = builder.region(node)?;
-    let contained = builder.scopes.get(scope.index()).is_some_and(|scope: &Scope| scope.contains(region));
+fn region_inside(node: &Node<'_>, builder: &Builder, scope: Option<ScopeId>) -> Option<RegionId> {
+    inside(builder.region(node)?, node, builder, scope)
+}
+
+/// The region, if it is inside the rule's fence, as far as that is known.
+fn inside(region: RegionId, node: &Node<'_>, builder: &Builder, scope: Option<ScopeId>) -> Option<RegionId> {
+    let fence = scope.and_then(|scope| builder.scopes.get(scope.index()));
+    let contained = fence.is_none_or(|scope: &Scope| scope.contains(region));
     if !contained {
         node.error_with("is outside the fence of this rule", "a region of the fence");
     }

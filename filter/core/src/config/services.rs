@@ -14,8 +14,9 @@ pub(super) fn read(root: &Object<'_>, builder: &mut Builder) {
         list.error_with("is empty", "at least one service");
     }
     for item in &items {
-        if let Some(service) = service(item, builder) {
-            builder.services.push(service);
+        match service(item, builder) {
+            Some(service) => builder.services.push(service),
+            None => builder.add_broken(item.peek("name")),
         }
     }
 }
@@ -33,18 +34,18 @@ fn service(item: &Node<'_>, builder: &mut Builder) -> Option<Service> {
 
     let mut hosts = Vec::new();
     let hosts_node = object.required("hosts");
-    for node in hosts_node.as_ref().and_then(Node::list).unwrap_or_default() {
+    let items = hosts_node.as_ref().and_then(Node::list);
+    if let (Some(node), Some([])) = (&hosts_node, items.as_deref()) {
+        node.error_with("names no host", "e.g. `[bookinfo.example.com]`, or `[\"*\"]` for every host");
+    }
+    for node in items.unwrap_or_default() {
         let Some(pattern) = host(&node) else { continue };
         if builder.add_host(pattern.clone(), id) {
             hosts.push(pattern.to_string());
         } else {
-            node.error(format!("`{pattern}` already belongs to a service"));
+            let message = format!("`{pattern}` already belongs to `{}`", builder.owner(&pattern));
+            node.error_with(message, "each host in one service");
         }
-    }
-    if let Some(node) = hosts_node
-        && hosts.is_empty()
-    {
-        node.error_with("names no host", "e.g. `[bookinfo.example.com]`, or `[\"*\"]` for every host");
     }
 
     let destination_node = object.required("destination");
