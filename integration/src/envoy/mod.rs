@@ -4,6 +4,7 @@
 //! in the folder of the run beside the log. Ready means that Envoy's own admin says so, after every listener and module
 //! is loaded.
 
+mod memory;
 mod stats;
 mod version;
 
@@ -45,19 +46,25 @@ impl Envoy {
         workers: u32,
         folder: &Path,
     ) -> Result<Self> {
-        let file = write(name, bootstrap, folder)?;
-        let workers = workers.to_string();
-        let arguments = [
-            "-c".as_ref(),
-            file.as_os_str(),
-            "--concurrency".as_ref(),
-            workers.as_ref(),
-            "--disable-hot-restart".as_ref(),
-            "--log-level".as_ref(),
-            "warning".as_ref(),
-            "--component-log-level".as_ref(),
-            "wasm:info".as_ref(),
-        ];
+        Self::launch_with(name, binary, bootstrap, admin, &["--concurrency", &workers.to_string()], folder)
+    }
+
+    /// The same with arguments of its own, of which `--concurrency` should be one.
+    ///
+    /// # Errors
+    /// When the bootstrap cannot be written or the binary not be started.
+    pub fn launch_with(
+        name: &str,
+        binary: &Path,
+        bootstrap: &impl Serialize,
+        admin: SocketAddr,
+        arguments: &[&str],
+        folder: &Path,
+    ) -> Result<Self> {
+        let file = write(name, bootstrap, folder)?.display().to_string();
+        let fixed =
+            ["-c", &file, "--disable-hot-restart", "--log-level", "warning", "--component-log-level", "wasm:info"];
+        let arguments = fixed.iter().chain(arguments);
         Ok(Self { process: Process::start(name, binary, arguments, folder)?, admin })
     }
 
@@ -113,6 +120,16 @@ impl Envoy {
         let answer = self.admin("GET", "/stats").await?;
         ensure!(answer.status == 200, "The statistics of {} answered {}.", self.process.name(), answer.status);
         Ok(stats::parse(&answer.text(), prefix))
+    }
+
+    /// How many bytes of linear memory each of its wasm VMs has, in no particular order but always the same.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn wasm_memories(&self) -> Result<Vec<u64>> {
+        let pid = self.process.pid().with_context(|| format!("{} does not run.", self.process.name()))?;
+        let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).context("Its memory cannot be looked at.")?;
+        Ok(memory::linear_memories(&maps))
     }
 
     /// One counter or gauge; zero if Envoy does not have it yet.

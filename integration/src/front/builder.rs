@@ -8,13 +8,14 @@ use meridian::render;
 use meridian::site::{Endpoint, Node, Site};
 use serde_json::{Value, json};
 
+use super::live::Live;
 use super::{Front, Server};
 use crate::envoy::{Envoy, EnvoyVersion};
 use crate::net::{Subnet, port};
 use crate::paths::{self, RunFolder};
 
 /// What an ingress is to be; it begins in the cluster `primary`, with one worker, the newest Envoy and HTTP/1.1 to its servers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FrontBuilder {
     policy: String,
     endpoints: Vec<Endpoint>,
@@ -24,6 +25,7 @@ pub struct FrontBuilder {
     health_check: Option<String>,
     informational: bool,
     ejects: bool,
+    replaceable: bool,
 }
 
 impl FrontBuilder {
@@ -37,6 +39,7 @@ impl FrontBuilder {
             health_check: None,
             informational: false,
             ejects: true,
+            replaceable: false,
         }
     }
 
@@ -89,6 +92,12 @@ impl FrontBuilder {
         Self { informational: true, ..self }
     }
 
+    /// Its policy can be replaced while it runs: [`Front::replace`]. What it replaces is drained for a second.
+    #[must_use]
+    pub fn replaceable(self) -> Self {
+        Self { replaceable: true, ..self }
+    }
+
     /// Starts it and waits until it takes traffic.
     ///
     /// # Errors
@@ -100,8 +109,25 @@ impl FrontBuilder {
         let node = Node { id: format!("router~{ip}~front"), cluster: "primary".to_owned(), region: None };
         let module = Some(paths::module()?);
         let site = Site { node, listen: address, admin, module, endpoints: self.endpoints.clone() };
-        let file = PolicyFile::parse("policy", &self.policy, &render::hints(&site))?;
-        let mut bootstrap = serde_json::to_value(render::bootstrap(&file, &site)?)?;
+        let mut bootstrap = self.bootstrap(&self.policy, &site)?;
+        let version = self.version.clone().map_or_else(EnvoyVersion::newest, Ok)?;
+        let (workers, binary) = (self.workers.to_string(), version.binary().await?);
+        let mut arguments = vec!["--concurrency", &workers];
+        let live =
+            self.replaceable.then(|| Live { file: folder.path().join("listeners.json"), builder: self.clone(), site });
+        if let Some(live) = &live {
+            arguments.extend(["--drain-time-s", "1"]);
+            live.detach(&mut bootstrap)?;
+        }
+        let envoy = Envoy::launch_with("front", &binary, &bootstrap, admin, &arguments, folder.path())?;
+        envoy.ready().await?;
+        Ok(Front { address, envoy, live, _subnet: subnet, _folder: folder })
+    }
+
+    /// Everything that Envoy is told for a policy.
+    pub(super) fn bootstrap(&self, policy: &str, site: &Site) -> Result<Value> {
+        let file = PolicyFile::parse("policy", policy, &render::hints(site))?;
+        let mut bootstrap = serde_json::to_value(render::bootstrap(&file, site)?)?;
         let clusters = bootstrap.pointer_mut("/static_resources/clusters").and_then(Value::as_array_mut);
         for cluster in clusters.context("The bootstrap has no clusters.")? {
             self.adapt(cluster);
@@ -110,10 +136,7 @@ impl FrontBuilder {
         let manager = bootstrap.pointer_mut(manager).and_then(Value::as_object_mut);
         let manager = manager.context("The bootstrap has no connection manager.")?;
         manager.insert("proxy_100_continue".to_owned(), Value::from(self.informational));
-        let version = self.version.map_or_else(EnvoyVersion::newest, Ok)?;
-        let envoy = Envoy::launch("front", &version.binary().await?, &bootstrap, admin, self.workers, folder.path())?;
-        envoy.ready().await?;
-        Ok(Front { address, envoy, _subnet: subnet, _folder: folder })
+        Ok(bootstrap)
     }
 
     /// What the control plane adds to a cluster and Meridian does not ask for.

@@ -7,16 +7,18 @@
 
 mod builder;
 mod grpc;
+mod live;
 mod server;
 
 use std::net::SocketAddr;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::client::{Request, Response};
 use crate::envoy::Envoy;
 use crate::net::Subnet;
 use crate::paths::RunFolder;
+use live::Live;
 
 pub use builder::FrontBuilder;
 pub use grpc::{GrpcAnswer, GrpcClient, grpc};
@@ -27,6 +29,7 @@ pub use server::{Exchange, Server, http1};
 pub struct Front {
     address: SocketAddr,
     envoy: Envoy,
+    live: Option<Live>,
     _subnet: Subnet,
     _folder: RunFolder,
 }
@@ -48,6 +51,14 @@ impl Front {
     #[must_use]
     pub fn envoy(&self) -> &Envoy {
         &self.envoy
+    }
+
+    /// Gives it another policy, which it takes in a moment. It must have been built as [`replaceable`](FrontBuilder::replaceable).
+    ///
+    /// # Errors
+    /// When the policy is wrong, or it was not built so.
+    pub fn replace(&self, policy: &str) -> Result<()> {
+        self.live.as_ref().context("Its policy is part of its bootstrap: build it as replaceable.")?.replace(policy)
     }
 
     /// Sends a request on a connection of its own.
