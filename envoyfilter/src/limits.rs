@@ -2,10 +2,11 @@
 //!
 //! Envoy scans a host's routes in order at about 33 ns each, and istiod builds a cluster for every plan of every service. Both are
 //! cheap in the tens and not in the thousands, so a policy that would exceed the limits is an error with a way out (`table: plans`, a
-//! fence, fewer spellings) and not a slow mesh.
+//! fence, fewer spellings) and not a slow mesh. Probes are requests as well, and those that cannot be sent in time say nothing.
 
 use crate::render::table;
 use meridian_core::{Policy, Problem, Severity};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Routes of one host.
@@ -13,10 +14,13 @@ pub const ROUTES_PER_HOST: usize = 500;
 /// Plans of one service.
 pub const PLANS_PER_SERVICE: usize = 50;
 
-/// What exceeds a limit.
+/// Probes of one Envoy.
+pub const PROBES_PER_SECOND: usize = 200;
+
+/// What exceeds a limit, and a health check that nobody is asked by.
 #[must_use]
-pub fn check(policy: &Policy) -> Vec<Problem> {
-    let mut problems = Vec::new();
+pub fn check(policy: &Policy, document: &Value) -> Vec<Problem> {
+    let mut problems = probes(policy, document);
     for host in policy.virtual_hosts() {
         let routes = table::route_count(policy, host);
         if routes > ROUTES_PER_HOST {
@@ -35,6 +39,11 @@ pub fn check(policy: &Policy) -> Vec<Problem> {
             plans.append(&mut table::plans(policy, host));
         }
     }
+    for probe in policy.probes() {
+        if let Some(plans) = plans_of.get_mut(probe.key.service.index()) {
+            plans.insert(probe.plan);
+        }
+    }
     for (service, plans) in policy.services().iter().zip(plans_of) {
         if plans.len() > PLANS_PER_SERVICE {
             let message = format!(
@@ -42,8 +51,24 @@ pub fn check(policy: &Policy) -> Vec<Problem> {
                 service.name,
                 plans.len()
             );
-            problems.push(problem("services", message, "rules with fences that hold fewer regions"));
+            problems.push(problem("services", message, "rules with fences that hold fewer regions, or no `probe`"));
         }
+    }
+    problems
+}
+
+fn probes(policy: &Policy, document: &Value) -> Vec<Problem> {
+    let health = policy.health();
+    let mut problems = Vec::new();
+    if health.probed.is_empty() && document.get("activeHealthCheck").is_some_and(|check| !check.is_null()) {
+        let message = "asks nobody: no service has a `probe`".to_owned();
+        problems.push(problem("activeHealthCheck", message, "`probe: {path: /healthz}` at a service"));
+    }
+    let seconds = usize::try_from(health.active_health_check.interval.as_secs()).unwrap_or(usize::MAX);
+    let (probes, most) = (policy.probes().len(), seconds.saturating_mul(PROBES_PER_SECOND));
+    if probes > most {
+        let message = format!("{probes} probes in {seconds} s are more than {PROBES_PER_SECOND} a second");
+        problems.push(problem("activeHealthCheck", message, "a longer `interval`, or a `probe` at fewer services"));
     }
     problems
 }

@@ -30,7 +30,7 @@ fn everything() -> Value {
         "fences": {"eu": ["eu-west-1"]},
         "services": [{
             "name": "page", "hosts": ["page.example.com", "*.page.example.com"],
-            "destination": {"host": "page.default.svc.cluster.local", "port": 80},
+            "destination": {"host": "page.default.svc.cluster.local", "port": 80}, "probe": {"path": "/healthz"},
         }],
         "rules": [
             {
@@ -49,6 +49,9 @@ fn everything() -> Value {
             "name": "q4", "region": "us-east-1", "services": ["page"], "percent": 10, "from": "2026-11-20T10:00:00Z",
             "until": "2026-11-20T12:00:00+01:00",
         }],
+        "activeHealthCheck": {
+            "interval": "3s", "timeout": "1s", "unhealthyThreshold": 3, "healthyThreshold": 1, "expectedStatuses": [200],
+        },
         "outlierDetection": {
             "consecutiveGatewayErrors": 5, "consecutive5xxErrors": 0, "interval": "10s", "baseEjectionTime": "30s",
             "maxEjectionTime": "5m", "maxEjectionPercent": 100, "stallTimeout": "5s",

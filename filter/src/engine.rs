@@ -3,10 +3,11 @@
 use crate::abi::{self, Metric};
 use crate::doorbell;
 use crate::metrics::Metrics;
+use crate::probes::Probes;
 use crate::shared_data::SharedData;
 use crate::waiting::Waiting;
 use meridian_core::decide::{Decision, Reason};
-use meridian_core::health::{Cause, CellKey, Change, Event, Health, Outcome, State, Transition};
+use meridian_core::health::{Cause, CellKey, Change, Event, Health, Outcome, ProbeResult, State, Transition};
 use meridian_core::request::RequestFacts;
 use meridian_core::worker::Worker;
 use meridian_core::{Policy, Timestamp};
@@ -20,7 +21,7 @@ const RULES_AT_START: usize = 250;
 const SAMPLE: u32 = 32;
 
 /// What is asked of the host while it serves, as failures of it are counted.
-const CALLS: [&str; 14] = [
+const CALLS: [&str; 15] = [
     "dequeue_shared_queue",
     "enqueue_shared_queue",
     "get_current_time",
@@ -28,6 +29,7 @@ const CALLS: [&str; 14] = [
     "get_headers",
     "get_property",
     "get_shared_data",
+    "http_call",
     "register_shared_queue",
     "remove_header",
     "send_local_response",
@@ -45,6 +47,7 @@ pub(crate) struct Engine {
     worker: Worker,
     /// Where the shared health is, under a key that says what its ids mean.
     shared: String,
+    pub(crate) probes: Probes,
     random: Cell<u64>,
     answers: Cell<u32>,
 }
@@ -52,8 +55,10 @@ pub(crate) struct Engine {
 impl Engine {
     /// An engine for a policy.
     pub(crate) fn new(policy: Policy) -> Self {
+        let shared = format!("meridian/health/{:016x}", policy.layout());
         let mut engine = Self {
-            shared: format!("meridian/health/{:016x}", policy.layout()),
+            probes: Probes::new(&policy, &shared, abi::now().unwrap_or_default()),
+            shared,
             worker: Worker::default(),
             metrics: Metrics::default(),
             waiting: Waiting::default(),
@@ -123,9 +128,18 @@ impl Engine {
         doorbell::tick(&self.metrics, now);
         let changes = self.worker.tick(&self.policy, &self.store(), now);
         changes.iter().for_each(|change| self.tell(change));
+        self.send_probes(now);
         for key in self.waiting.stalled(root, &self.policy, &self.metrics) {
             self.record(Event { key, outcome: Outcome::Stalled, probe: false }, now);
         }
+    }
+
+    /// Records how a probe ended.
+    pub(crate) fn record_probe(&self, key: CellKey, result: ProbeResult, now: Timestamp) {
+        let tags = [("region", self.policy.region_name(key.region)), ("result", result.as_str())];
+        self.metrics.count("meridian_probe_total", &tags);
+        let changes = self.worker.record_probe(&self.policy, &self.store(), key, result, now);
+        changes.iter().flatten().for_each(|change| self.tell(change));
     }
 
     /// Logs and counts a change.

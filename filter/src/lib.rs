@@ -13,6 +13,7 @@ mod doorbell;
 mod engine;
 mod facts;
 mod metrics;
+mod probes;
 mod root;
 mod shared_data;
 mod stream;

@@ -30,6 +30,12 @@ impl Context for Root {
         }
         true
     }
+
+    fn on_http_call_response(&mut self, token: u32, headers: usize, _body: usize, _trailers: usize) {
+        if let Some(engine) = &self.engine {
+            engine.probe_answered(token, headers > 0);
+        }
+    }
 }
 
 impl RootContext for Root {

@@ -98,13 +98,17 @@ fn spoil(document: &mut Value) {
     document["rules"][0]["fence"] = json!("eu");
     document["rules"][0]["timeout"] = json!("soon");
     document["outlierDetection"]["consecutiveGatewayErrors"] = json!(-1);
-    document["activeHealthCheck"] = json!({"interval": "3s"});
+    document["activeHealthCheck"] = json!({"interval": "3s", "timeout": "4s"});
     document["somethingNew"] = json!(true);
 }
 
 /// The paths of [`spoil`]'s errors.
-const SPOILED: [&str; 4] =
-    ["rules[0].fence: ", "rules[0].timeout: ", "outlierDetection.consecutiveGatewayErrors: ", "activeHealthCheck: "];
+const SPOILED: [&str; 4] = [
+    "rules[0].fence: ",
+    "rules[0].timeout: ",
+    "outlierDetection.consecutiveGatewayErrors: ",
+    "activeHealthCheck.timeout: ",
+];
 
 async fn small(version: &EnvoyVersion) -> Mesh {
     let mesh = Mesh::builder().workloads(Workload::productpage()).tag(Tag::Native).envoy(version.clone());
@@ -192,13 +196,17 @@ struct Live {
 
 impl Live {
     async fn start(version: &EnvoyVersion) -> Self {
+        Self::with(version, &policy("chicago")).await
+    }
+
+    async fn with(version: &EnvoyVersion, policy: &str) -> Self {
         let (mesh, subnet) = (small(version).await, Subnet::claim().unwrap());
         let (site, file) = (site(Some(&mesh), &subnet, true).unwrap(), mesh.folder().join("listeners.json"));
-        let mut bootstrap = bootstrap(&policy("chicago"), &site).unwrap();
+        let mut bootstrap = bootstrap(policy, &site).unwrap();
         bootstrap.static_resources.listeners.clear();
         let lds_config = ConfigSource::file(file.display().to_string());
         bootstrap.dynamic_resources = Some(DynamicResources { lds_config });
-        replace(&file, &listener(&policy("chicago"), &site));
+        replace(&file, &listener(policy, &site));
         let binary = version.binary().await.unwrap();
         let envoy = Envoy::launch("live", &binary, &bootstrap, site.admin, 2, mesh.folder()).unwrap();
         envoy.ready().await.unwrap();
@@ -314,6 +322,28 @@ async fn what_was_learned_survives_a_new_policy() {
         assert_eq!(live.envoy.log().matches(": ejected ").count(), 1, "nobody had to learn it again");
         more(&load, 50).await;
         nobody_failed(load).await;
+    }
+}
+
+/// The policy with a probe for this path, once a second.
+fn probing(path: &str) -> String {
+    let probed = policy("chicago").replace("port: 9080}", &format!("port: 9080}}\n  probe: {{path: {path}}}"));
+    probed + "activeHealthCheck: {interval: 1s, timeout: 500ms, unhealthyThreshold: 2}\n"
+}
+
+/// The workers of the old configuration run on while its connections drain, and must not go on with a question that was wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_policy_asks_its_own_question_at_once_and_the_old_one_is_silent() {
+    for version in EnvoyVersion::pinned() {
+        let live = Live::with(&version, &probing("/nowhere")).await;
+        let ended = async |result: &str| live.envoy.metric("meridian_probe_total", &[("result", result)]).await;
+        until("the old question is asked", async || Ok(ended("failed").await? >= 4)).await.unwrap();
+        live.update(&listener(&probing("/status/200"), &live.site)).await;
+        until("the new one is", async || Ok(ended("passed").await? >= 1)).await.unwrap();
+        let failed = ended("failed").await.unwrap();
+        until("it goes on", async || Ok(ended("passed").await? >= 9)).await.unwrap();
+        // One for each region was under way.
+        assert!(ended("failed").await.unwrap() <= failed + 2, "{version:?}");
     }
 }
 

@@ -3,8 +3,8 @@
 //! Compiled again, it is the same policy. That keeps the compiler honest: what it could not write back it would have lost.
 
 use super::{
-    ApiVersion, Destination, Document, Drill, Failover, Fence, HeaderMatch, Match, Names, OnUnknownRegion, Region,
-    RegionName, Rescue, Role, Rule, Service, ServiceName, Share, Stage, Table, Tag, Time, WhenExhausted,
+    ApiVersion, Destination, Document, Drill, Failover, Fence, HeaderMatch, Match, Names, OnUnknownRegion, Probe,
+    Region, RegionName, Rescue, Role, Rule, Service, ServiceName, Share, Stage, Table, Tag, Time, WhenExhausted,
 };
 use meridian_core::{Policy, RegionId, ScopeId, ServiceId};
 
@@ -23,6 +23,7 @@ impl From<&Policy> for Document {
             services: policy.services().iter().map(service).collect(),
             rules: rules.iter().map(|rule| source.rule(rule)).collect(),
             outlier_detection: policy.outlier_detection().into(),
+            active_health_check: (&policy.health().active_health_check).into(),
             warmup: (&policy.health().warmup).into(),
             drills: policy.drills().iter().map(|drill| source.drill(drill)).collect(),
             table: table(policy.table()),
@@ -145,6 +146,7 @@ fn service(service: &meridian_core::Service) -> Service {
         name: service.name.as_str().into(),
         hosts: service.hosts.iter().map(|host| host.as_str().into()).collect(),
         destination: Destination { host: destination.host.as_str().into(), port: destination.port },
+        probe: service.probe.as_deref().map(|path| Probe { path: path.into() }),
     }
 }
 

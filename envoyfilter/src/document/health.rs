@@ -1,4 +1,4 @@
-//! `outlierDetection` and `warmup`. Defaults are those of `meridian-core`.
+//! `outlierDetection`, `activeHealthCheck` and `warmup`. Defaults are those of `meridian-core`.
 
 use super::Duration;
 use meridian_core::health;
@@ -44,6 +44,26 @@ pub struct FailurePercentage {
     /// Fewer requests in an interval say nothing.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub request_volume: u32,
+}
+
+/// How services that have a probe are asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(inline)]
+pub struct ActiveHealthCheck {
+    /// From one question to the next; at least `1s`.
+    pub interval: Duration,
+    /// An answer comes by then; at most the interval.
+    pub timeout: Duration,
+    /// So many failures in a row eject a region.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub unhealthy_threshold: u16,
+    /// So many passes in a row let an ejected region be tried.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub healthy_threshold: u16,
+    /// What counts as an answer.
+    #[schemars(length(min = 1), inner(range(min = 200, max = 599)))]
+    pub expected_statuses: Vec<u16>,
 }
 
 /// How a region comes back.
@@ -95,6 +115,24 @@ impl Default for FailurePercentage {
 impl From<&health::FailurePercentage> for FailurePercentage {
     fn from(limit: &health::FailurePercentage) -> Self {
         Self { threshold: limit.threshold, request_volume: limit.request_volume }
+    }
+}
+
+impl Default for ActiveHealthCheck {
+    fn default() -> Self {
+        Self::from(&health::ActiveHealthCheck::default())
+    }
+}
+
+impl From<&health::ActiveHealthCheck> for ActiveHealthCheck {
+    fn from(settings: &health::ActiveHealthCheck) -> Self {
+        Self {
+            interval: settings.interval.into(),
+            timeout: settings.timeout.into(),
+            unhealthy_threshold: settings.unhealthy_threshold,
+            healthy_threshold: settings.healthy_threshold,
+            expected_statuses: settings.expected_statuses.clone(),
+        }
     }
 }
 

@@ -21,15 +21,15 @@ mod text;
 pub use drills::Drill;
 pub use explain::Explain;
 pub use headers::Headers;
-pub use health::{FailurePercentage, OutlierDetection, Warmup};
+pub use health::{ActiveHealthCheck, FailurePercentage, OutlierDetection, Warmup};
 pub use matches::{HeaderMatch, Match};
 pub use names::Names;
 pub use regions::{Fence, Region};
 pub use rules::{Failover, OnUnknownRegion, Rescue, Rule, Share, WhenExhausted};
-pub use services::{Destination, Service};
+pub use services::{Destination, Probe, Service};
 pub use text::{
-    Duration, FenceName, HeaderName, HeaderValue, Host, Label, Method, OneHost, PathPrefix, RegionName, ServiceName,
-    Sha256, Time,
+    Duration, FenceName, HeaderName, HeaderValue, Host, Label, Method, OneHost, PathPrefix, ProbePath, RegionName,
+    ServiceName, Sha256, Time,
 };
 
 use schemars::JsonSchema;
@@ -65,6 +65,9 @@ pub struct Document {
     /// When a region is ejected for a service, and for how long.
     #[serde(default)]
     pub outlier_detection: OutlierDetection,
+    /// How services that have a probe are asked.
+    #[serde(default)]
+    pub active_health_check: ActiveHealthCheck,
     /// How a region comes back.
     #[serde(default)]
     pub warmup: Warmup,

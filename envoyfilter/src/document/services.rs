@@ -1,6 +1,6 @@
 //! `services`.
 
-use super::{Host, Label, OneHost};
+use super::{Host, Label, OneHost, ProbePath};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,18 @@ pub struct Service {
     pub hosts: Vec<Host>,
     /// Where its requests go natively.
     pub destination: Destination,
+    /// What the filter asks it in every region, so that no client has to find out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
+}
+
+/// A question to a service: a GET.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(inline)]
+pub struct Probe {
+    /// Its path.
+    pub path: ProbePath,
 }
 
 /// Istio's `Destination`.

@@ -67,6 +67,10 @@ form! {
     PathPrefix: "^/[^?#]*$", 8192, "/api"
 }
 form! {
+    /// A path that begins with `/`, in visible ASCII; a query may follow.
+    ProbePath: r#"^/[!"$-~]*$"#, 1_024, "/healthz"
+}
+form! {
     /// A number with one unit (`ms`, `s`, `m`, `h`), to the millisecond; at most `24h`.
     Duration: r"^[0-9]+(\.[0-9]{1,6})?(ms|s|m|h)$", 64, "10s"
 }

@@ -26,6 +26,7 @@ impl Cluster<'_> {
     pub(super) fn render(&self, files: &mut Files) {
         let mut needs = Needs::default();
         self.routes(files, &mut needs);
+        self.probes(&mut needs);
         self.subsets(files, &needs);
         self.fences(files, &needs);
         self.filter(files);
@@ -50,6 +51,14 @@ impl Cluster<'_> {
                 self.add(files, "routes", "The native table.", &resource);
             }
             taken.push(name);
+        }
+    }
+
+    fn probes(&self, needs: &mut Needs) {
+        for probe in self.policy.probes() {
+            let Some(service) = self.policy.service(probe.key.service) else { continue };
+            let place = Place::new(format!("service `{}`", service.name)).key("probe");
+            needs.add_probe(&service.destination.host, probe.plan, &place);
         }
     }
 

@@ -1,6 +1,8 @@
 //! Plans as subsets, in a `DestinationRule` of ours.
 //!
-//! Outlier detection is not optional: without it Istio writes no priorities at all, and a preference means nothing.
+//! Outlier detection is not optional: without it Istio writes no priorities at all, and a preference means nothing. Where only probes
+//! are sent it is there and ejects nobody: Envoy would take the hosts out that a probe has found dead, and answer the next ones by itself
+//! long after the region is back.
 
 use super::complaint::{Complaints, Place};
 use super::http_route::duration;
@@ -43,6 +45,9 @@ impl Subsets<'_> {
                 let policy = json!({"loadBalancer": {"localityLbSetting": {"failoverPriority": [first]}}});
                 entry.insert("trafficPolicy".to_owned(), policy);
             }
+            if subset.probed {
+                entry.insert("trafficPolicy".to_owned(), json!({"outlierDetection": ejects_nobody()}));
+            }
             subsets.push(Value::Object(entry));
         }
         let mut rule = json!({
@@ -81,7 +86,8 @@ impl Subsets<'_> {
     }
 
     pub(super) fn subset(&self, need: &Need) -> Option<Subset> {
-        subset(self.policy, need.plan, self.one_network)
+        let subset = subset(self.policy, need.plan, self.one_network)?;
+        Some(Subset { probed: need.probed, ..subset })
     }
 
     /// Envoy's own ejection of hosts, with the policy's numbers: what moves traffic inside a plan when the filter is not there. Istio has
@@ -102,4 +108,9 @@ impl Subsets<'_> {
         let wrong = format!("there is no subset `{name}` of `{host}` in the DestinationRules that were read");
         self.complaints.note(&at.key("subset"), wrong, "put the DestinationRule into the same folder");
     }
+}
+
+/// Outlier detection that detects nothing, for a subset that only probes are sent to.
+pub(super) fn ejects_nobody() -> Value {
+    json!({"consecutiveGatewayErrors": 0, "consecutive5xxErrors": 0, "maxEjectionPercent": 100})
 }

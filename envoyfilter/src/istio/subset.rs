@@ -28,6 +28,8 @@ pub(super) struct Subset {
     pub(super) labels: Map<String, Value>,
     /// What the endpoints that come first carry; `None` where there is only one region.
     pub(super) first: Option<String>,
+    /// Whether only a probe is sent there.
+    pub(super) probed: bool,
 }
 
 /// The subset of a plan; `None` for a plan of another policy.
@@ -39,13 +41,13 @@ pub(super) fn subset(policy: &Policy, plan: Plan, one_network: bool) -> Option<S
     if policy.scope(plan.scope)?.order().len() == 1 {
         let (key, value) = if several { (REGION, &region.name) } else { (CLUSTER, cluster) };
         labels.insert(key.to_owned(), json!(value));
-        return Some(Subset { labels, first: None });
+        return Some(Subset { labels, first: None, probed: false });
     }
     if let Some(fence) = fence(policy, plan) {
         labels.insert(format!("{FENCE_PREFIX}{fence}"), json!("true"));
     }
     let (key, value) = if several && one_network { (REGION, &region.name) } else { (CLUSTER, cluster) };
-    Some(Subset { labels, first: Some(format!("{key}={value}")) })
+    Some(Subset { labels, first: Some(format!("{key}={value}")), probed: false })
 }
 
 /// The name of the fence whose label a plan's endpoints carry.

@@ -101,6 +101,13 @@ impl Facts {
         for host in policy.virtual_hosts() {
             facts.host(policy, host);
         }
+        for probe in policy.probes() {
+            let service = policy.service(probe.key.service);
+            let known = service.and_then(|service| facts.services.get_mut(&service.destination.host));
+            if let (Some(known), Some(name)) = (known, policy.plan_name(probe.plan)) {
+                known.plans.insert(name.to_owned(), plan_facts(policy, probe.plan, name));
+            }
+        }
         facts
     }
 

@@ -1,4 +1,7 @@
 //! Plans as clusters: priorities are the order, endpoints are the fence.
+//!
+//! A plan that only probes are sent by has no outlier detection: Envoy would take the hosts out that a probe has found dead, and answer
+//! the next ones by itself long after the region is back.
 
 use super::table;
 use crate::envoy::{
@@ -23,6 +26,14 @@ pub(super) fn clusters(policy: &Policy, site: &Site) -> Vec<Cluster> {
                 let name = service.destination.cluster(name);
                 clusters.entry(name.clone()).or_insert_with(|| cluster(policy, site, service, plan, name));
             }
+        }
+    }
+    for probe in policy.probes() {
+        if let (Some(service), Some(name)) = (policy.service(probe.key.service), policy.probe_cluster(probe)) {
+            clusters.entry(name.clone()).or_insert_with(|| {
+                let cluster = cluster(policy, site, service, probe.plan, name);
+                Cluster { outlier_detection: None, ..cluster }
+            });
         }
     }
     clusters.into_values().collect()

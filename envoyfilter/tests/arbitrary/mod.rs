@@ -37,13 +37,13 @@ fn document(region_names: &[&'static str], service_names: &[&'static str]) -> im
         region_names.iter().enumerate().map(|(index, name)| region(index, name)).collect::<Vec<_>>(),
         services_of(service_names),
         (fence(&regions), option::of(fence(&regions))),
-        outlier_detection(),
+        (outlier_detection(), active_health_check()),
         warmup(),
         vec(drill(&regions, &services), 0..3),
     );
     (head, parts).prop_flat_map(move |(head, parts)| {
         let (role, local, region_header, table, (headers, public), explain, critical) = head;
-        let (regions, services, (eu, far), outlier_detection, warmup, drills) = parts;
+        let (regions, services, (eu, far), (outlier_detection, active_health_check), warmup, drills) = parts;
         let fences = [("eu", Some(eu)), ("far", far)];
         let fences = fences.into_iter().filter_map(|(name, fence)| Some((FenceName::from(name), fence?)));
         let document = Document {
@@ -56,6 +56,7 @@ fn document(region_names: &[&'static str], service_names: &[&'static str]) -> im
             services,
             rules: Vec::new(),
             outlier_detection,
+            active_health_check,
             warmup,
             drills: numbered(drills, |drill, name| drill.name = name),
             table,
@@ -112,6 +113,7 @@ fn services_of(names: &[&'static str]) -> impl Strategy<Value = Vec<Service>> + 
             name: (*name).into(),
             hosts: hosts.iter().skip(index).step_by(names.len()).map(|host| (*host).into()).collect(),
             destination: Destination { host: OneHost(format!("{name}.shop.svc.cluster.local")), port },
+            probe: (index % 2 == usize::from(port % 2)).then(|| Probe { path: "/healthz?full=1".into() }),
         };
         names.iter().enumerate().map(service).collect()
     })
@@ -238,6 +240,20 @@ fn outlier_detection() -> impl Strategy<Value = OutlierDetection> {
             max_ejection_percent: percent,
             failure_percentage: FailurePercentage { threshold, request_volume },
             stall_timeout: stall,
+        },
+    )
+}
+
+fn active_health_check() -> impl Strategy<Value = ActiveHealthCheck> {
+    let times = (1_000..=86_400_000_u32, 1..=1_000_u32);
+    let thresholds = (1..=1_000_u16, 1..=1_000_u16);
+    (times, thresholds, vec(200..=599_u16, 1..4)).prop_map(
+        |((interval, timeout), (unhealthy_threshold, healthy_threshold), expected_statuses)| ActiveHealthCheck {
+            interval: Duration(format!("{interval}ms")),
+            timeout: Duration(format!("{timeout}ms")),
+            unhealthy_threshold,
+            healthy_threshold,
+            expected_statuses,
         },
     )
 }

@@ -23,6 +23,7 @@ pub mod judge;
 pub mod native;
 mod plan;
 mod policy;
+pub mod probe;
 mod region;
 pub mod request;
 mod rule;

@@ -11,6 +11,7 @@ use crate::health::{CellKey, HealthSettings, OutlierDetection};
 use crate::hosts::{HostPattern, HostTable};
 use crate::ids::{RegionId, RuleId, ScopeId, ServiceId};
 use crate::plan::{Plan, Scope};
+use crate::probe::Probe;
 use crate::region::Region;
 use crate::request::Lines;
 use crate::rule::Rule;
@@ -35,6 +36,7 @@ pub struct Policy {
     pub(crate) hosts: HostTable,
     pub(crate) rules: Box<[Rule]>,
     pub(crate) health: HealthSettings,
+    pub(crate) probes: Box<[Probe]>,
     pub(crate) drills: Box<[Drill]>,
     pub(crate) explain: Explain,
     pub(crate) revision: u16,
@@ -70,6 +72,16 @@ pub struct Service {
     pub hosts: Vec<String>,
     /// Where its requests go natively.
     pub destination: Destination,
+    /// The path that its probe asks for, e.g. `/healthz`; `None`: it is not probed.
+    pub probe: Option<String>,
+}
+
+impl Service {
+    /// The `:authority` of a probe: a host that clients know the service by, or where it has none but wildcards, its destination's.
+    #[must_use]
+    pub fn probe_authority(&self) -> &str {
+        self.hosts.iter().find(|host| !host.contains('*')).unwrap_or(&self.destination.host)
+    }
 }
 
 /// Istio's `Destination`: a host of the service registry and a port.
@@ -167,6 +179,7 @@ impl Policy {
             hosts,
             rules,
             health,
+            probes,
             drills,
             explain,
             revision: _,
@@ -186,6 +199,7 @@ impl Policy {
             && *hosts == other.hosts
             && *rules == other.rules
             && *health == other.health
+            && *probes == other.probes
             && *drills == other.drills
             && *explain == other.explain
     }
@@ -260,6 +274,18 @@ impl Policy {
     #[must_use]
     pub fn outlier_detection(&self) -> &OutlierDetection {
         &self.health.outlier_detection
+    }
+
+    /// What is asked of every region of a service that has a probe.
+    #[must_use]
+    pub fn probes(&self) -> &[Probe] {
+        &self.probes
+    }
+
+    /// The Envoy cluster that a probe is sent to: its service's, by the plan of the region alone.
+    #[must_use]
+    pub fn probe_cluster(&self, probe: &Probe) -> Option<String> {
+        Some(self.service(probe.key.service)?.destination.cluster(self.plan_name(probe.plan)?))
     }
 
     /// Regions that are taken away on purpose.

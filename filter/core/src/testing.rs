@@ -5,7 +5,9 @@ use crate::decide::{Decision, decide};
 use crate::health::{CellKey, Health};
 use crate::policy::{Policy, Timestamp};
 use crate::request::RequestFacts;
+use crate::worker::{Read, Store, Version, Written};
 use serde_json::{Value, json};
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 /// The same tests run on the host and, under Node, on the target that ships.
@@ -82,4 +84,41 @@ pub(crate) fn ejected(policy: &Policy, regions: &[&str]) -> Health {
 /// The page in a region.
 pub(crate) fn key(policy: &Policy, region: &str) -> CellKey {
     CellKey { service: policy.service_named("page").unwrap(), region: policy.region_named(region).unwrap() }
+}
+
+/// A host's store, which can lose every race or fail every call.
+#[derive(Default)]
+pub(crate) struct Host {
+    pub(crate) value: RefCell<Option<(Vec<u8>, u32)>>,
+    pub(crate) broken: Cell<bool>,
+    pub(crate) writes: Cell<u32>,
+    pub(crate) rings: Cell<u32>,
+}
+
+impl Store for Host {
+    fn read(&self) -> Read {
+        match &*self.value.borrow() {
+            _ if self.broken.get() => Read::Failed,
+            Some((bytes, version)) => Read::Value(bytes.clone(), Version(*version)),
+            None => Read::Nothing,
+        }
+    }
+
+    fn write(&self, value: &[u8], since: Version) -> Written {
+        let mut held = self.value.borrow_mut();
+        let version = held.as_ref().map_or(Version::FIRST, |(_, version)| Version(*version));
+        if self.broken.get() {
+            return Written::Failed;
+        }
+        if version != since {
+            return Written::Raced;
+        }
+        self.writes.set(self.writes.get() + 1);
+        *held = Some((value.to_vec(), self.writes.get()));
+        Written::Done
+    }
+
+    fn ring(&self) {
+        self.rings.set(self.rings.get() + 1);
+    }
 }

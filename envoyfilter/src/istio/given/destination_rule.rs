@@ -6,7 +6,7 @@
 //! rule and subsets stay as they are, for whoever else routes to them.
 
 use crate::istio::complaint::Place;
-use crate::istio::destination_rule::{CONNECT_TIMEOUT, Subsets};
+use crate::istio::destination_rule::{CONNECT_TIMEOUT, Subsets, ejects_nobody};
 use crate::istio::http_route::duration;
 use crate::istio::needs::Need;
 use crate::istio::subset::{FENCE_PREFIX, Subset};
@@ -96,6 +96,9 @@ impl Subsets<'_> {
         if let Some(outlier) = outlier.as_object_mut() {
             // Envoy's 10 % would keep most of a lost region in use.
             outlier.entry("maxEjectionPercent").or_insert_with(|| json!(100));
+        }
+        if subset.probed {
+            policy.insert("outlierDetection".to_owned(), ejects_nobody());
         }
         self.locality(policy, subset, at);
     }

@@ -6,11 +6,12 @@ use crate::ascii::AsciiMap;
 use crate::drill::Drill;
 use crate::explain::Explain;
 use crate::header_names::HeaderNames;
-use crate::health::HealthSettings;
+use crate::health::{CellKey, HealthSettings};
 use crate::hosts::{HostPattern, HostTable};
 use crate::ids::{RegionId, RuleId, ScopeId, ServiceId};
-use crate::plan::{Scope, ScopeName};
+use crate::plan::{Plan, Scope, ScopeName};
 use crate::policy::{Policy, Role, Service, Table, VirtualHost};
+use crate::probe::Probe;
 use crate::region::Region;
 use crate::rule::Rule;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -135,7 +136,27 @@ impl Builder {
         Some(id)
     }
 
-    pub(super) fn finish(self, root: &Object<'_>, settings: Settings) -> Option<Policy> {
+    /// The scope of each region alone: one that is there already, or a new one.
+    pub(super) fn singles(&mut self) -> Vec<(RegionId, ScopeId)> {
+        let mut singles = Vec::with_capacity(self.regions.len());
+        for region in (0..self.regions.len()).filter_map(RegionId::at) {
+            let there = self.scopes.iter().position(|scope| scope.order() == [region]);
+            let scope = match there {
+                Some(index) => ScopeId::at(index),
+                None => self.add_scope(&ScopeName::Single, vec![region]),
+            };
+            singles.extend(scope.map(|scope| (region, scope)));
+        }
+        singles
+    }
+
+    /// The services that have a probe, sorted.
+    pub(super) fn probed(&self) -> Vec<ServiceId> {
+        let services = self.services.iter().enumerate().filter(|(_, service)| service.probe.is_some());
+        services.filter_map(|(index, _)| ServiceId::at(index)).collect()
+    }
+
+    pub(super) fn finish(mut self, root: &Object<'_>, settings: Settings) -> Option<Policy> {
         self.check_plan_names(root);
         for (what, count) in
             [("services", self.services.len()), ("rules", self.rules.len()), ("fences", self.scopes.len())]
@@ -151,6 +172,7 @@ impl Builder {
             root.error("services", "more than 65,535 hosts".to_owned(), "fewer hosts, or wildcards");
             return None;
         }
+        let probes = self.probes(&virtual_hosts, &settings);
         let own = virtual_hosts.iter().map(|host| &host.pattern).zip(0..);
         let short = mesh_hosts.iter().filter_map(|host| {
             // Virtual hosts come in the order of their patterns.
@@ -175,6 +197,7 @@ impl Builder {
             hosts,
             rules: self.rules.into(),
             health: settings.health,
+            probes: probes.into(),
             drills: settings.drills.into(),
             explain: settings.explain,
             revision: settings.revision,
@@ -216,6 +239,26 @@ impl Builder {
             VirtualHost { pattern: pattern.clone(), service, rules }
         };
         patterns.into_iter().map(host).collect()
+    }
+
+    /// Every region that a rule of a probed service may send it to, by the plan of that region alone.
+    fn probes(&mut self, hosts: &[VirtualHost], settings: &Settings) -> Vec<Probe> {
+        let (probed, mut probes) = (&settings.health.probed, Vec::new());
+        if probed.is_empty() || settings.role == Role::Inbound {
+            return probes;
+        }
+        let singles = self.singles();
+        for service in probed.iter().copied() {
+            let rules = hosts.iter().filter(|host| host.service == service).flat_map(|host| &host.rules);
+            let rules = rules.filter_map(|id| self.rules.get(id.index()));
+            let scopes: Vec<_> = rules.filter_map(|rule| self.scopes.get(rule.scope().index())).collect();
+            for (region, scope) in singles.iter().copied() {
+                if scopes.iter().any(|scope| scope.contains(region)) {
+                    probes.push(Probe { key: CellKey { service, region }, plan: Plan { scope, first: region } });
+                }
+            }
+        }
+        probes
     }
 
     /// The names a sidecar's own application calls each service by: those of the registry, as istiod lists them in its virtual hosts.

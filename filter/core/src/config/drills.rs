@@ -4,8 +4,6 @@ use super::builder::Builder;
 use super::reader::{Node, Object};
 use super::time;
 use crate::drill::{Drill, MOST};
-use crate::ids::RegionId;
-use crate::plan::ScopeName;
 use crate::policy::Timestamp;
 
 /// Reads `drills`.
@@ -64,11 +62,7 @@ fn when(node: &Node<'_>) -> Option<Timestamp> {
 
 /// Gives every rule a plan for each of its regions alone.
 fn single_plans(builder: &mut Builder) {
-    let regions: Vec<_> = (0..builder.regions.len()).filter_map(RegionId::at).collect();
-    let singles: Vec<_> = regions
-        .iter()
-        .filter_map(|region| Some((*region, builder.add_scope(&ScopeName::Single, vec![*region])?)))
-        .collect();
+    let singles = builder.singles();
     for rule in &mut builder.rules {
         let Some(scope) = builder.scopes.get(rule.scope.index()) else { continue };
         rule.singles = singles.iter().copied().filter(|(region, _)| scope.contains(*region)).collect();

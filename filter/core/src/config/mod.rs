@@ -59,6 +59,7 @@ const TOP: &[&str] = &[
     "services",
     "rules",
     "outlierDetection",
+    "activeHealthCheck",
     "warmup",
     "table",
     "stage",
@@ -69,7 +70,7 @@ const TOP: &[&str] = &[
     "explain",
 ];
 const ROLES: &[(&str, Role)] = &[("gateway", Role::Gateway), ("outbound", Role::Outbound), ("inbound", Role::Inbound)];
-const LATER: &[&str] = &["activeHealthCheck", "shadow", "verify"];
+const LATER: &[&str] = &["shadow", "verify"];
 
 /// Compiles a document. The policy is there exactly if no problem is an error.
 ///
@@ -126,7 +127,7 @@ fn build(reader: &Reader, document: &Value, hints: &LocalHints<'_>) -> Option<Po
     services::read(&root, &mut builder);
     rules::read(&root, &mut builder, local);
     let drills = drills::read(&root, &mut builder);
-    let health = outlier::read(&root, Vec::new());
+    let health = outlier::read(&root, builder.probed());
     let explain = explain::read(&root);
 
     builder.finish(

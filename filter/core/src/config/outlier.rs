@@ -71,12 +71,28 @@ fn warmup(node: &Node<'_>) -> Option<Warmup> {
     Some(settings)
 }
 
+/// A probe is sent from a tick of the filter, of which there are four a second.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+
 fn active_health_check(node: &Node<'_>) -> Option<ActiveHealthCheck> {
     let object =
         node.object(&["interval", "timeout", "unhealthyThreshold", "healthyThreshold", "expectedStatuses"], &[])?;
     let mut settings = ActiveHealthCheck::default();
     set(&mut settings.interval, duration(&object, "interval"));
-    set(&mut settings.timeout, duration(&object, "timeout"));
+    if let Some(node) = object.get("interval")
+        && settings.interval < SHORTEST_INTERVAL
+    {
+        node.error_with("is shorter than a second", "`1s` or longer");
+    }
+    settings.timeout = settings.timeout.min(settings.interval);
+    if let Some(node) = object.get("timeout")
+        && let Some(timeout) = node.duration()
+    {
+        settings.timeout = timeout;
+        if timeout > settings.interval {
+            node.error_with("is longer than `interval`", "at most that time");
+        }
+    }
     let threshold = |key| whole(&object, key, 1, 1_000).and_then(|count| u16::try_from(count).ok());
     set(&mut settings.unhealthy_threshold, threshold("unhealthyThreshold"));
     set(&mut settings.healthy_threshold, threshold("healthyThreshold"));
@@ -85,7 +101,7 @@ fn active_health_check(node: &Node<'_>) -> Option<ActiveHealthCheck> {
         if statuses.is_empty() {
             node.error_with("is empty, so that no probe could ever pass", "e.g. `[200]`");
         }
-        let statuses = statuses.iter().filter_map(|node| node.integer(100, 599));
+        let statuses = statuses.iter().filter_map(|node| node.integer(200, 599));
         settings.expected_statuses = statuses.filter_map(|status| u16::try_from(status).ok()).collect();
     }
     Some(settings)

@@ -22,7 +22,7 @@ pub(super) fn read(root: &Object<'_>, builder: &mut Builder) {
 }
 
 fn service(item: &Node<'_>, builder: &mut Builder) -> Option<Service> {
-    let object = item.object(&["name", "hosts", "destination"], &["probe"])?;
+    let object = item.object(&["name", "hosts", "destination", "probe"], &[])?;
     let id = ServiceId::at(builder.services.len())?;
     let name_node = object.required("name")?;
     let name = name_node.label();
@@ -59,7 +59,11 @@ fn service(item: &Node<'_>, builder: &mut Builder) -> Option<Service> {
             "one service with the hosts of both",
         );
     }
-    Some(Service { name: name?, hosts, destination: destination? })
+    let probe = match object.get("probe") {
+        Some(node) => Some(probe(&node)?),
+        None => None,
+    };
+    Some(Service { name: name?, hosts, destination: destination?, probe })
 }
 
 fn destination(node: &Node<'_>) -> Option<Destination> {
@@ -77,6 +81,24 @@ fn destination(node: &Node<'_>) -> Option<Destination> {
     let port =
         object.required("port").and_then(|node| node.integer(1, 65_535)).and_then(|port| u16::try_from(port).ok());
     Some(Destination { host: host?, port: port? })
+}
+
+/// The path that a probe asks for.
+fn probe(node: &Node<'_>) -> Option<String> {
+    let object = node.object(&["path"], &[])?;
+    let Some(node) = object.get("path") else {
+        object.error("path", "is required and missing".to_owned(), "e.g. `/healthz`");
+        return None;
+    };
+    let text = node.text()?;
+    let valid = text.starts_with('/')
+        && text.len() <= 1_024
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+    if !valid {
+        let message = format!("`{text}` is not a path: `/` and up to 1,023 visible ASCII characters without `#`");
+        node.error_with(message, "e.g. `/healthz`");
+    }
+    valid.then(|| text.to_owned())
 }
 
 /// A host pattern.

@@ -51,8 +51,6 @@ fn a_key_without_a_value_is_not_an_absent_key() {
 fn what_the_design_knows_and_this_version_does_not_is_refused_everywhere() {
     for (pointer, value) in [
         ("/shadow", json!({"rules": []})),
-        ("/activeHealthCheck", json!({})),
-        ("/services/0/probe", json!({"path": "/healthz"})),
         ("/stage", json!("observe")),
         ("/verify", json!({"onMismatch": "count"})),
         ("/rules", json!([{"name": "a", "match": {"claims": []}}])),
@@ -295,5 +293,87 @@ mod properties {
                 prop_assert!(!problems.is_empty());
             }
         }
+    }
+}
+
+/// The document with a probe at the page, and these settings of the health check.
+fn probed(check: Value) -> Value {
+    let mut document = changed("/services/0/probe", json!({"path": "/healthz"}));
+    document["activeHealthCheck"] = check;
+    document
+}
+
+/// Whom the policy asks, e.g. `page in us-east-1 by only-us-east-1`.
+fn probes(document: &Value) -> Vec<String> {
+    let policy = policy(document);
+    let tell = |probe: &crate::probe::Probe| {
+        let service = &policy.service(probe.key.service).unwrap().name;
+        format!("{service} in {} by {}", policy.region_name(probe.key.region), policy.plan_name(probe.plan).unwrap())
+    };
+    policy.probes().iter().map(tell).collect()
+}
+
+#[test]
+fn a_service_with_a_probe_is_asked_in_every_region() {
+    let expected =
+        ["us-east-1", "eu-west-1", "eu-central-1"].map(|region| format!("page in {region} by only-{region}"));
+    assert_eq!(probes(&probed(json!({}))), expected);
+}
+
+#[test]
+fn nobody_asks_outside_of_a_fence() {
+    let mut document = probed(json!({}));
+    document["rules"] = json!([{"name": "residents", "match": {"services": ["page"]}, "fence": "eu"}]);
+    assert_eq!(probes(&document), ["page in eu-west-1 by only-eu-west-1", "page in eu-central-1 by only-eu-central-1"]);
+}
+
+#[test]
+fn a_sidecar_that_only_tags_asks_nobody() {
+    let mut document = probed(json!({}));
+    document["role"] = json!("inbound");
+    assert!(probes(&document).is_empty());
+}
+
+#[test]
+fn without_a_probe_nobody_is_asked_and_there_is_no_plan_for_it() {
+    assert!(probes(&document()).is_empty());
+    assert_eq!(policy(&document()).scopes.len(), 2, "all regions, and the fence");
+}
+
+#[test]
+fn drills_and_probes_share_the_plan_of_a_region() {
+    let mut document = probed(json!({}));
+    document["fences"]["dublin"] = json!(["eu-west-1"]);
+    document["rules"] = json!([{"name": "a", "fence": "dublin"}]);
+    document["drills"] = json!([{"name": "q4", "region": "us-east-1", "percent": 10,
+                                 "from": "2026-11-20T10:00:00Z", "until": "2026-11-20T11:00:00Z"}]);
+    let policy = policy(&document);
+    let named = |name: &str| policy.scopes.iter().flat_map(|scope| scope.plans()).filter(|(_, it)| *it == name).count();
+    assert_eq!((named("only-eu-west-1"), named("only-us-east-1")), (1, 1));
+}
+
+#[test]
+fn a_probe_says_what_it_asks_for() {
+    let with = |probe: Value| changed("/services/0/probe", probe);
+    assert_eq!(problem(&with(json!({}))), "services[0].probe.path: is required and missing; write e.g. `/healthz`");
+    for path in ["", "healthz", "/health z", "/healthz#top", "/gesünd"] {
+        assert!(problem(&with(json!({"path": path}))).contains("is not a path"), "{path}");
+    }
+    assert!(problems(&with(json!({"path": "/healthz?full=1"}))).is_empty());
+}
+
+#[test]
+fn a_health_check_has_sensible_bounds() {
+    for (check, says) in [
+        (json!({"interval": "500ms"}), "activeHealthCheck.interval: is shorter than a second"),
+        (json!({"interval": "2s", "timeout": "3s"}), "activeHealthCheck.timeout: is longer than `interval`"),
+        (json!({"timeout": "4s"}), "activeHealthCheck.timeout: is longer than `interval`"),
+        (json!({"unhealthyThreshold": 0}), "activeHealthCheck.unhealthyThreshold: is 0"),
+        (json!({"healthyThreshold": 0}), "activeHealthCheck.healthyThreshold: is 0"),
+        (json!({"expectedStatuses": []}), "activeHealthCheck.expectedStatuses: is empty"),
+        (json!({"expectedStatuses": [100]}), "activeHealthCheck.expectedStatuses[0]: is 100"),
+    ] {
+        let said = problem(&probed(check));
+        assert!(said.starts_with(says), "{said}");
     }
 }

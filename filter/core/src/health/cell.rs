@@ -77,6 +77,8 @@ pub(super) struct Circumstances<'a> {
     pub(super) may_eject: bool,
     /// Another region of the service is in use, and does not fail alike.
     pub(super) has_company: bool,
+    /// The service has a probe, which has to pass before it comes back.
+    pub(super) probed: bool,
 }
 
 impl Cell {
@@ -230,9 +232,12 @@ impl Cell {
 
     /// Its probe answered.
     pub(super) fn probe_passed(&mut self, now: Timestamp) {
-        self.probed_at = now;
-        self.probe_failures = 0;
-        self.probe_passes = self.probe_passes.saturating_add(1);
+        // While it is in use, a pass is no news, and a cell without news is kept by nobody.
+        (self.probed_at, self.probe_failures) = (Timestamp::NEVER, 0);
+        if !self.is_in_use() {
+            self.probed_at = now;
+            self.probe_passes = self.probe_passes.saturating_add(1);
+        }
     }
 
     /// Its probe did not answer, or not as it should.
@@ -241,7 +246,7 @@ impl Cell {
         self.probe_passes = 0;
         self.probe_failures = self.probe_failures.saturating_add(1);
         let enough = self.probe_failures >= at.settings.active_health_check.unhealthy_threshold;
-        if self.is_in_use() && enough && at.may_eject {
+        if self.is_in_use() && enough && at.may_eject && at.has_company {
             self.eject(at, Cause::ActiveHealthCheck)
         } else {
             Transition::None
@@ -258,7 +263,8 @@ impl Cell {
             times: if capped { self.times } else { times },
             until: at.now.plus(duration),
             unreachable_at: self.unreachable_at,
-            probed_at: self.probed_at,
+            // From here on it has to pass.
+            probed_at: if at.probed { at.now } else { Timestamp::NEVER },
             probe_failures: self.probe_failures,
             ..Self::default()
         };
@@ -271,8 +277,6 @@ impl Cell {
             times: self.times,
             due: now.plus(settings.outlier_detection.interval),
             ramp_from: if ramps { now } else { Timestamp::NEVER },
-            probed_at: self.probed_at,
-            probe_passes: self.probe_passes,
             ..Self::default()
         };
         Transition::Readmitted { ramps }
@@ -303,10 +307,8 @@ impl Cell {
         if self.absent_since.elapsed(now) >= outlier.interval.saturating_mul(3) {
             self.absent_since = Timestamp::NEVER;
         }
-        if self.probe_failures == 0
-            && self.probed_at.elapsed(now) >= outlier.interval.min(settings.probe_is_stale_after())
-        {
-            (self.probed_at, self.probe_passes) = (Timestamp::NEVER, 0);
+        if self.probed_at.elapsed(now) >= settings.probe_is_stale_after() {
+            (self.probed_at, self.probe_failures) = (Timestamp::NEVER, 0);
         }
         if !self.ramp_from.is_never() && self.ramp_from.elapsed(now) >= settings.warmup.ramp.duration() {
             self.ramp_from = Timestamp::NEVER;

@@ -261,8 +261,12 @@ impl Health {
     ) -> Circumstances<'s> {
         let count =
             |is: &dyn Fn(&CellKey, &Cell) -> bool| self.cells.iter().filter(|(key, cell)| is(key, cell)).count();
-        let out =
-            count(&|key, cell| (key.service == about.service || key.service == ServiceId::EVERY) && !cell.is_in_use());
+        let is_out = |key: CellKey| self.cell(key).is_some_and(|cell| !cell.is_in_use());
+        // A region that is out for this service and as a whole is one.
+        let out = count(&|key, cell| {
+            let own = CellKey { region: key.region, ..about };
+            !cell.is_in_use() && (*key == own || key.service == ServiceId::EVERY && !is_out(own))
+        });
         let alike = count(&|key, cell| {
             key.service == about.service
                 && key.region != about.region
@@ -275,6 +279,7 @@ impl Health {
             probe: false,
             may_eject: out == 0 || (out + 1) * 100 <= percent * regions,
             has_company: out + alike + 1 < regions,
+            probed: settings.is_probed(about.service),
         }
     }
 

@@ -13,7 +13,7 @@ pub use roster::{LEASE, Member, RENEWED_EVERY};
 pub use shared::{Read, Store, Version, Written};
 
 use crate::decide::{Decision, decide};
-use crate::health::{CellKey, Change, Changes, Event, Health, Notice, Outcome};
+use crate::health::{CellKey, Change, Changes, Event, Health, Notice, Outcome, ProbeResult};
 use crate::policy::{Policy, Table, Timestamp};
 use crate::request::RequestFacts;
 use shared::SharedHealth;
@@ -97,6 +97,18 @@ impl Worker {
         });
         self.successes.clear();
         changes
+    }
+
+    /// Records how a probe ended.
+    pub fn record_probe(
+        &self,
+        policy: &Policy,
+        store: &impl Store,
+        key: CellKey,
+        result: ProbeResult,
+        now: Timestamp,
+    ) -> Changes {
+        self.health.update(store, |health| health.record_probe(key, result, now, policy))
     }
 
     /// Takes a token back whose request proved nothing.

@@ -4,47 +4,9 @@ use super::*;
 use crate::health::Transition;
 #[cfg(target_arch = "wasm32")]
 use crate::testing::test;
-use crate::testing::{NOW, document, get, key, policy};
+use crate::testing::{Host, NOW, document, get, key, policy};
 use serde_json::json;
-use std::cell::RefCell;
 use std::time::Duration;
-
-/// A host's store, which can lose every race or fail every call.
-#[derive(Default)]
-pub(super) struct Host {
-    pub(super) value: RefCell<Option<(Vec<u8>, u32)>>,
-    pub(super) broken: Cell<bool>,
-    pub(super) writes: Cell<u32>,
-    rings: Cell<u32>,
-}
-
-impl Store for Host {
-    fn read(&self) -> Read {
-        match &*self.value.borrow() {
-            _ if self.broken.get() => Read::Failed,
-            Some((bytes, version)) => Read::Value(bytes.clone(), Version(*version)),
-            None => Read::Nothing,
-        }
-    }
-
-    fn write(&self, value: &[u8], since: Version) -> Written {
-        let mut held = self.value.borrow_mut();
-        let version = held.as_ref().map_or(Version::FIRST, |(_, version)| Version(*version));
-        if self.broken.get() {
-            return Written::Failed;
-        }
-        if version != since {
-            return Written::Raced;
-        }
-        self.writes.set(self.writes.get() + 1);
-        *held = Some((value.to_vec(), self.writes.get()));
-        Written::Done
-    }
-
-    fn ring(&self) {
-        self.rings.set(self.rings.get() + 1);
-    }
-}
 
 fn failure(policy: &Policy) -> Event {
     Event { key: key(policy, "us-east-1"), outcome: Outcome::GatewayError, probe: false }

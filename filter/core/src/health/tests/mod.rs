@@ -1,5 +1,6 @@
 mod blame;
 mod evidence;
+mod probe;
 mod ramp;
 
 use super::*;

@@ -1,10 +1,10 @@
 //! Members of one list in one store.
 
 use super::*;
+use crate::testing::Host;
 use crate::testing::NOW;
 #[cfg(target_arch = "wasm32")]
 use crate::testing::test;
-use crate::worker::tests::Host;
 
 /// The queue of a slot, as the host numbers it.
 fn queue(number: usize) -> Option<u32> {
