@@ -4,7 +4,7 @@ STEP := @$(SETUP)/step.sh
 MAKEFLAGS += --no-print-directory
 DEMO_OPTIONS = $(if $(KEEP),--keep) $(foreach o,PORT ENVOY WORKERS RATE,$(if $($o),--$(shell echo $o | tr A-Z a-z) $($o)))
 
-.PHONY: help module envoy demo verify test bench lint clean kind-up kind-verify kind-drill kind-down
+.PHONY: help module envoy demo verify test soak bench lint clean kind-up kind-verify kind-drill kind-down
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,10 @@ test: ## all that must hold before a change is merged: lint, module, tests, test
 	$(STEP) "Kubernetes' own API server" $(SETUP)/apiserver.sh optional
 	$(STEP) "tests" $(SETUP)/tests.sh
 	$(STEP) "the core's tests in WebAssembly" $(SETUP)/wasm-tests.sh
+
+soak: ## the tests that draw their cases, for as long as you like: MINUTES=10 or SEEDS, from seed FROM; CASES=50000 of each property
+	$(STEP) "properties" env PROPTEST_CASES=$(or $(CASES),50000) cargo test --quiet --locked -p meridian-core --lib properties
+	$(STEP) "simulated meshes" cargo test --quiet --locked -p meridian-core --test simulation soak -- --ignored --nocapture
 
 bench: ## measure, and print the figures
 	@cargo run --release --locked -p meridian-bench

@@ -3,7 +3,8 @@
 //! A frozen region fails no request until a timeout ends it, and while nobody answers there is no callback in which to notice. So each
 //! stream leaves its number when it begins, and takes it back when it is answered or gone. The tick looks for those that have waited for
 //! half of `stallTimeout`, asks the host on their behalf where they were sent, and reports a region when as many wait for it as
-//! would be errors in a row. Whether it is ejected is the core's business: one answer from there and it is not.
+//! would be errors in a row. One that has waited for thrice as long has been told of, and would be held against a region that is back in
+//! use. Whether it is ejected is the core's business: one answer from there and it is not.
 
 use crate::abi;
 use crate::facts;
@@ -65,7 +66,10 @@ impl Waiting {
         let patience = (settings.stall_timeout / 2).as_millis().div_ceil(TICK.as_millis());
         let enough = usize::try_from(settings.consecutive_gateway_errors.max(1)).unwrap_or(usize::MAX);
         let (slots, ticks) = (self.slots.borrow(), self.ticks.get());
-        let late = |slot: &&Slot| slot.stream != 0 && u128::from(ticks.wrapping_sub(slot.since)) > patience;
+        let late = |slot: &&Slot| {
+            let waited = u128::from(ticks.wrapping_sub(slot.since));
+            slot.stream != 0 && waited > patience && waited <= patience * 3
+        };
         if slots.iter().filter(late).count() < enough {
             return Vec::new();
         }

@@ -11,6 +11,7 @@ cd "$ROOT"
 named="kind verify setup module istio_setup istio_network apiserver_setup apiserver_access alerts"
 first=(--lib --bins)
 second=()
+for file in filter/core/tests/*/main.rs; do first+=(--test "$(basename "${file%/main.rs}")"); done
 for file in envoyfilter/tests/*.rs bench/tests/*.rs integration/tests/*.rs; do
     name="$(basename "$file" .rs)"
     case "$file: $named " in

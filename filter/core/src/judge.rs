@@ -129,11 +129,11 @@ pub fn judge(
             let elsewhere = last_tried.filter(|region| *region != wanted);
             match (retried, elsewhere, outcome) {
                 // The wanted region failed, another one answered.
-                (true, Some(other), Outcome::Success) => [event(wanted, Outcome::GatewayError), event(other, outcome)],
+                (true, Some(other), Outcome::Success) => [event(wanted, Outcome::Retried), event(other, outcome)],
                 // The wanted region answered after all, and is known to be the one that did.
                 (true, None, Outcome::Success) if last_tried == Some(wanted) => [event(wanted, outcome), None],
                 // Nobody answered well: the wanted region is charged, and nobody else.
-                (true, _, _) => [event(wanted, Outcome::GatewayError), None],
+                (true, _, _) => [event(wanted, Outcome::Retried), None],
                 // Envoy's own balancing moved it: the wanted region did not fail, and did not answer either.
                 (false, Some(other), _) => [event(other, outcome), event(wanted, Outcome::Absent)],
                 (false, None, _) => [event(wanted, outcome), None],

@@ -153,7 +153,7 @@ impl Cell {
             return match outcome {
                 _ if !at.probe || at.now < self.until => Transition::None,
                 Outcome::Success | Outcome::ServerError => self.readmit(at.now, at.settings),
-                Outcome::GatewayError | Outcome::Unreachable => self.eject(at, Cause::HalfOpen),
+                Outcome::GatewayError | Outcome::Retried | Outcome::Unreachable => self.eject(at, Cause::HalfOpen),
                 Outcome::Absent | Outcome::Stalled => Transition::None,
             };
         }
@@ -163,7 +163,7 @@ impl Cell {
                 self.window.count(1, 0, at.now, at.settings.outlier_detection.interval);
                 return Transition::None;
             }
-            Outcome::GatewayError | Outcome::Unreachable => {
+            Outcome::GatewayError | Outcome::Retried | Outcome::Unreachable => {
                 self.gateway_errors = self.gateway_errors.saturating_add(1);
                 self.server_errors = self.server_errors.saturating_add(1);
                 self.window.count(1, 1, at.now, at.settings.outlier_detection.interval);
@@ -208,10 +208,9 @@ impl Cell {
         self.is_in_use() && settings.failure_percentage.is_some_and(nears)
     }
 
-    /// Several successes that nobody had to know of at once.
+    /// Several successes that nobody had to know of at once. They end no row of errors: it may have begun after them.
     pub(super) fn add_successes(&mut self, count: u32, now: Timestamp, settings: &OutlierDetection) {
         if self.is_in_use() && count > 0 {
-            self.succeed(now, settings);
             self.window.count(count, 0, now, settings.interval);
         }
     }
@@ -282,13 +281,14 @@ impl Cell {
         Transition::Readmitted { ramps }
     }
 
-    /// Forgets what is over. Errors in a row are forgotten after the longest ejection: a row that takes longer than that is none.
+    /// Forgets what is over. Errors in a row are forgotten after the longest ejection: a row that takes longer than that is none. The
+    /// window they are counted in may be as much as its length older than they are.
     pub(super) fn age(&mut self, now: Timestamp, settings: &HealthSettings) -> Transition {
         if !self.is_in_use() {
             return Transition::None;
         }
         let outlier = &settings.outlier_detection;
-        if self.window.start.elapsed(now) >= outlier.max_ejection_time {
+        if self.window.start.elapsed(now) >= outlier.max_ejection_time.saturating_add(outlier.interval) {
             (self.gateway_errors, self.server_errors) = (0, 0);
         }
         if self.window.is_forgotten(now, outlier.interval) {

@@ -60,8 +60,10 @@ pub struct Event {
 pub enum Outcome {
     /// An answer below 500.
     Success,
-    /// 502, 503 or 504 from the service itself, or a failure nobody knows more about.
+    /// 502, 503 or 504 from the service itself.
     GatewayError,
+    /// A failure that Envoy's own retry hid, so that nobody knows more about it. Counts as a gateway error.
+    Retried,
     /// No answer, or one that the service did not sign: connect failure, reset, timeout, a gateway on the way. Counts as a gateway
     /// error for the service, and against the region if others there fail alike.
     Unreachable,
@@ -210,20 +212,19 @@ impl Health {
         changes
     }
 
-    /// An answer says that the way there works. A failure is the service's, until others fail alike; but it decides for a region that is
-    /// being tried.
+    /// An answer says that the way there works, also one that says that the service does not. Any other failure is the service's, until
+    /// others fail alike; but it decides for a region that is being tried.
     fn record_for_region(&mut self, event: &Event, at: &Circumstances<'_>) -> Option<Change> {
         let key = event.key.of_region();
         let outcome = match event.outcome {
-            Outcome::ServerError => Outcome::Success,
+            Outcome::GatewayError | Outcome::ServerError => Outcome::Success,
             other => other,
         };
-        match self.cell_mut(key) {
-            Some(cell) if event.probe || outcome == Outcome::Success => change(key, cell.record(outcome, at)),
-            Some(_) => None,
-            None if outcome == Outcome::Unreachable => self.blame_region(event.key.region, at),
-            None => None,
+        let is_tried = event.probe && self.cell(key).is_some_and(|cell| !cell.is_in_use());
+        if is_tried || outcome == Outcome::Success {
+            return change(key, self.cell_mut(key)?.record(outcome, at));
         }
+        if outcome == Outcome::Unreachable { self.blame_region(event.key.region, at) } else { None }
     }
 
     /// Counts successes that nobody had to know of at once.
@@ -271,6 +272,7 @@ impl Health {
             key.service == about.service
                 && key.region != about.region
                 && cell.fails_as_well(now, &settings.outlier_detection)
+                && !is_out(CellKey::whole(key.region))
         });
         let percent = usize::from(settings.outlier_detection.max_ejection_percent);
         Circumstances {

@@ -85,20 +85,20 @@ fn a_grpc_status_counts_as_what_envoy_takes_it_for() {
 #[test]
 fn a_rescuer_nobody_knows_is_not_taken_for_the_wanted_region() {
     let case = Case { attempts: 2, from: None, ..case(200) };
-    assert_eq!(case.charges(), [charge("eu-west-1", Outcome::GatewayError)]);
+    assert_eq!(case.charges(), [charge("eu-west-1", Outcome::Retried)]);
 }
 
 #[test]
 fn a_rescued_request_charges_the_wanted_region_and_credits_the_rescuer() {
     let case = Case { attempts: 2, from: Some("us-east-1"), ..case(200) };
-    assert_eq!(case.charges(), [charge("eu-west-1", Outcome::GatewayError), charge("us-east-1", Outcome::Success)]);
+    assert_eq!(case.charges(), [charge("eu-west-1", Outcome::Retried), charge("us-east-1", Outcome::Success)]);
     assert_eq!(case.judge().delivery, Delivery::Rescued);
 }
 
 #[test]
 fn a_rescue_that_failed_charges_nobody_but_the_wanted_region() {
     let case = Case { attempts: 3, from: Some("us-east-1"), ..case(503) };
-    assert_eq!(case.charges(), [charge("eu-west-1", Outcome::GatewayError)]);
+    assert_eq!(case.charges(), [charge("eu-west-1", Outcome::Retried)]);
 }
 
 #[test]

@@ -79,3 +79,55 @@ fn a_region_that_fails_its_try_is_out_again_for_every_service() {
     let _ = health.record(event, at(30), &settings(), 2);
     assert_eq!(health.availability(BYSTANDER, at(30), &settings()), Availability::Ejected(Duration::from_secs(60)));
 }
+
+#[test]
+fn a_service_that_says_that_it_failed_does_not_keep_the_whole_region_out() {
+    let mut health = Health::default();
+    let _ = fail(&mut health, A, Outcome::Unreachable, 0);
+    let _ = fail(&mut health, NEIGHBOUR, Outcome::Unreachable, 1);
+    assert!(health.take_token(A, at(31), &settings()));
+    let _ = health.record(Event { key: A, outcome: Outcome::GatewayError, probe: true }, at(31), &settings(), 2);
+    assert!(!usable(&health, A, 31) && usable(&health, BYSTANDER, 31));
+}
+
+#[test]
+fn a_failure_that_a_retry_hid_keeps_the_whole_region_out() {
+    let mut health = Health::default();
+    let _ = fail(&mut health, A, Outcome::Unreachable, 0);
+    let _ = fail(&mut health, NEIGHBOUR, Outcome::Unreachable, 1);
+    assert!(health.take_token(A, at(31), &settings()));
+    let _ = health.record(Event { key: A, outcome: Outcome::Retried, probe: true }, at(31), &settings(), 2);
+    assert!(!usable(&health, BYSTANDER, 31));
+}
+
+/// Both services were unreachable, and so the region was out, and is back since 31 s.
+fn back_once() -> Health {
+    let mut health = Health::default();
+    let _ = fail(&mut health, A, Outcome::Unreachable, 0);
+    let _ = fail(&mut health, NEIGHBOUR, Outcome::Unreachable, 1);
+    for key in [A, NEIGHBOUR] {
+        assert!(health.take_token(key, at(31), &settings()));
+        let _ = health.record(Event { key, outcome: Outcome::Success, probe: true }, at(31), &settings(), 2);
+    }
+    health
+}
+
+#[test]
+fn a_region_that_is_lost_again_soon_is_ejected_whole_again() {
+    let mut health = back_once();
+    let _ = fail(&mut health, A, Outcome::Unreachable, 32);
+    let _ = fail(&mut health, NEIGHBOUR, Outcome::Unreachable, 33);
+    assert!(!usable(&health, BYSTANDER, 33));
+}
+
+#[test]
+fn one_service_that_fails_when_it_is_tried_says_nothing_of_a_region_in_use() {
+    let mut health = back_once();
+    let _ = fail(&mut health, A, Outcome::Unreachable, 50);
+    for seconds in [110, 200, 320] {
+        assert!(health.take_token(A, at(seconds), &settings()));
+        let _ =
+            health.record(Event { key: A, outcome: Outcome::Unreachable, probe: true }, at(seconds), &settings(), 2);
+    }
+    assert!(usable(&health, BYSTANDER, 320));
+}

@@ -71,6 +71,30 @@ fn a_success_in_between_starts_the_count_again() {
 }
 
 #[test]
+fn successes_that_waited_do_not_end_a_row_that_began_after_them() {
+    let mut health = Health::default();
+    let _ = record(&mut health, A, Outcome::GatewayError, 0);
+    let _ = record(&mut health, A, Outcome::GatewayError, 0);
+    health.add_successes(A, 5, at(0), &settings());
+    assert!(matches!(record(&mut health, A, Outcome::GatewayError, 0), Transition::Ejected { .. }));
+}
+
+#[test]
+fn a_row_is_forgotten_by_its_own_age_and_not_by_that_of_the_window() {
+    let mut short = settings();
+    short.outlier_detection.max_ejection_time = Duration::from_secs(5);
+    let mut health = Health::default();
+    let fail = |health: &mut Health, seconds| {
+        only(health.record(Event { key: A, outcome: Outcome::GatewayError, probe: false }, at(seconds), &short, 2))
+    };
+    let _ = fail(&mut health, 0);
+    let _ = record(&mut health, A, Outcome::Success, 1);
+    let _ = (fail(&mut health, 6), fail(&mut health, 6));
+    let _ = health.age(at(7), &short);
+    assert!(matches!(fail(&mut health, 7), Transition::Ejected { .. }));
+}
+
+#[test]
 fn an_applications_own_errors_eject_only_when_asked_to() {
     let mut health = Health::default();
     for _ in 0..99 {

@@ -1,0 +1,42 @@
+//! The workers of one gateway agree about who is ejected, a tick (250 ms) after it was said: each of them reads the shared health then.
+//! Judged just before a worker's tick, when it has heard nothing for longest.
+
+use super::{Check, Seen, named};
+use crate::ledger::Use;
+use crate::mesh::Mesh;
+use crate::story::Fact;
+use crate::vm::TICK;
+use meridian_core::health::Availability;
+
+pub(crate) struct Agreement;
+
+impl Check for Agreement {
+    fn name(&self) -> &'static str {
+        "agreement"
+    }
+
+    fn see(&mut self, mesh: &Mesh, fact: &Fact) -> Seen {
+        let Fact::Ticks { gateway, worker } = *fact else { return Seen::Nothing };
+        let at = &mesh.gateways[gateway];
+        let health = at.vms[worker].worker.health();
+        if at.ledger.is_empty() && health.is_calm() {
+            return Seen::Nothing;
+        }
+        for service in 0..mesh.sketch.services {
+            for region in 0..mesh.sketch.regions {
+                let key = at.key(service, region);
+                let view = health.availability(key, at.wall(mesh.now), at.policy.health());
+                let out = !matches!(view, Availability::Usable | Availability::Ramping(_));
+                let said = at.ledger.use_of(key, at.wall(mesh.now), mesh.sketch.health.ramp);
+                let is_old = at.ledger.changed(key).is_some_and(|changed| mesh.now - changed > TICK);
+                if is_old && out != (said >= Use::HalfOpen) {
+                    return Seen::Broken(format!(
+                        "worker {worker} of gateway {gateway} takes {} for {view:?}, and it is {said:?}",
+                        named(key)
+                    ));
+                }
+            }
+        }
+        Seen::Held
+    }
+}

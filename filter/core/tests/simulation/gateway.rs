@@ -1,0 +1,117 @@
+//! One Envoy with the filter in it: its workers' VMs, the store they share, its clock, and what it has said of every region.
+
+use crate::draw::Draw;
+use crate::envoy::Envoy;
+use crate::ledger::{Ledger, Use};
+use crate::request::Request;
+use crate::sabotage::Sabotage;
+use crate::sketch::{BEGIN, Sketch};
+use crate::store::Shared;
+use crate::vm::{Answer, Host, Trail, Vm};
+use meridian_core::health::{CellKey, Change};
+use meridian_core::{LocalHints, Policy, Timestamp, UnknownKeys, compile};
+use serde_json::Value;
+
+pub(crate) struct Gateway {
+    /// The policy that the native table was made from.
+    pub(crate) table: Policy,
+    /// The filter's.
+    pub(crate) policy: Policy,
+    pub(crate) vms: Vec<Vm>,
+    pub(crate) envoy: Envoy,
+    pub(crate) ledger: Ledger,
+    /// How far its clock is from the story's, in milliseconds.
+    pub(crate) offset: i64,
+    /// How far it ever jumped back in all.
+    pub(crate) behind: u64,
+    store: Shared,
+    draw: Draw,
+}
+
+impl Gateway {
+    pub(crate) fn new(sketch: &Sketch, number: usize, sabotage: Option<Sabotage>, draw: &mut Draw) -> Self {
+        let mut for_table = sketch.document();
+        let mut for_filter = for_table.clone();
+        if let Some(sabotage) = sabotage {
+            sabotage.spoil_table(&mut for_table);
+            sabotage.spoil_filter(&mut for_filter, sketch);
+        }
+        let local = sketch.gateways[number].local.map(|region| format!("c{region}"));
+        let (table, policy) = (compiled(&for_table, local.as_deref()), compiled(&for_filter, local.as_deref()));
+        let store = Shared::new(draw.fork());
+        let host = Host { policy: &policy, store: &store, now: Timestamp(BEGIN) };
+        let vms = (0..sketch.gateways[number].workers).map(|_| Vm::new(0, &host)).collect();
+        Self {
+            vms,
+            table,
+            policy,
+            envoy: Envoy::default(),
+            ledger: Ledger::default(),
+            offset: 0,
+            behind: 0,
+            store,
+            draw: draw.fork(),
+        }
+    }
+
+    /// Its wall clock.
+    pub(crate) fn wall(&self, now: u64) -> Timestamp {
+        Timestamp((BEGIN + now).saturating_add_signed(self.offset))
+    }
+
+    /// A service in a region, as the core names them.
+    pub(crate) fn key(&self, service: usize, region: usize) -> CellKey {
+        let region =
+            self.policy.regions().get(region).and_then(|region| self.policy.region_named(&region.name)).unwrap();
+        let service = self.policy.services().get(service).and_then(|s| self.policy.service_named(&s.name)).unwrap();
+        CellKey { service, region }
+    }
+
+    /// What a service in a region can be used for, by what was said.
+    pub(crate) fn use_of(&self, sketch: &Sketch, service: usize, region: usize, now: u64) -> Use {
+        self.ledger.use_of(self.key(service, region), self.wall(now), sketch.health.ramp)
+    }
+
+    pub(crate) fn request(&mut self, worker: usize, lines: &Vec<(&'static str, String)>, now: u64) -> Trail {
+        let host = Host { policy: &self.policy, store: &self.store, now: self.wall(now) };
+        let draw = &mut self.draw;
+        self.vms[worker].request(&host, lines, || draw.word())
+    }
+
+    pub(crate) fn response(&mut self, request: &Request, answer: &Answer<'_>, now: u64) -> Vec<Change> {
+        let host = Host { policy: &self.policy, store: &self.store, now: self.wall(now) };
+        let vm = &mut self.vms[request.worker];
+        if vm.number == request.vm { vm.response(&host, &request.trail, answer) } else { Vec::new() }
+    }
+
+    pub(crate) fn gone(&self, request: &Request, now: u64) {
+        let host = Host { policy: &self.policy, store: &self.store, now: self.wall(now) };
+        let vm = &self.vms[request.worker];
+        if vm.number == request.vm {
+            vm.gone(&host, &request.trail);
+        }
+    }
+
+    pub(crate) fn tick(&self, worker: usize, waiting: &[&Request], now: u64) -> Vec<Change> {
+        let host = Host { policy: &self.policy, store: &self.store, now: self.wall(now) };
+        self.vms[worker].tick(&host, now, waiting)
+    }
+
+    pub(crate) fn restart(&mut self, worker: usize, now: u64) {
+        let host = Host { policy: &self.policy, store: &self.store, now: self.wall(now) };
+        self.vms[worker] = Vm::new(self.vms[worker].number + 1, &host);
+    }
+
+    pub(crate) fn step(&mut self, by: i64) {
+        self.offset += by;
+        self.behind += by.min(0).unsigned_abs();
+    }
+}
+
+fn compiled(document: &Value, cluster_id: Option<&str>) -> Policy {
+    let hints = LocalHints { cluster_id, ..LocalHints::default() };
+    match compile(document, UnknownKeys::Refuse, &hints) {
+        Ok((policy, _)) => policy,
+        Err(problems) => panic!("{problems:#?}\n{document:#}"),
+    }
+}

@@ -1,0 +1,147 @@
+//! One worker's VM: the core's [`Worker`], with around it what the filter's shell does for each request, response and tick.
+//!
+//! The shell is short because it decides nothing: it asks when all is calm and a region is named, or when it is not calm; it looks at an
+//! answer in full when that is not plain, and at one of so many that are.
+
+use crate::request::Request;
+use meridian_core::decide::{Decision, Verdict};
+use meridian_core::health::{CellKey, Change, Event, Outcome};
+use meridian_core::judge::{Expected, ResponseFacts, UpstreamFacts, is_plain, judge};
+use meridian_core::request::RequestFacts;
+use meridian_core::worker::{Store, Worker};
+use meridian_core::{Policy, ServiceId, Timestamp};
+
+/// From one tick to the next.
+pub(crate) const TICK: u64 = 250;
+/// One plain answer in so many is looked at in full.
+const SAMPLE: u32 = 32;
+
+/// What a request left behind for its response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Trail {
+    /// Nothing was decided.
+    Native,
+    Decided(Decision),
+    /// The filter answered by itself.
+    Refused(Decision),
+}
+
+/// What a worker is surrounded by.
+pub(crate) struct Host<'a, S> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) store: &'a S,
+    pub(crate) now: Timestamp,
+}
+
+/// The end of a request, as Envoy tells it.
+pub(crate) struct Answer<'a> {
+    pub(crate) status: u16,
+    pub(crate) attempts: u32,
+    pub(crate) tag: Option<&'a [u8]>,
+    pub(crate) upstream: UpstreamFacts,
+}
+
+pub(crate) struct Vm {
+    pub(crate) worker: Worker,
+    /// Which one it is of its worker's.
+    pub(crate) number: u32,
+    answers: u32,
+}
+
+impl Vm {
+    pub(crate) fn new<S: Store>(number: u32, host: &Host<'_, S>) -> Self {
+        Self { worker: Worker::new(host.policy, host.store, host.now), number, answers: 0 }
+    }
+
+    pub(crate) fn request<S: Store>(
+        &self,
+        host: &Host<'_, S>,
+        lines: &Vec<(&'static str, String)>,
+        random: impl FnMut() -> u32,
+    ) -> Trail {
+        let asks = lines.iter().any(|(name, _)| *name == host.policy.region_header());
+        if self.worker.is_calm(host.policy) && !asks {
+            return Trail::Native;
+        }
+        match self.worker.decide(host.policy, host.store, &RequestFacts::new(lines), host.now, random) {
+            None => Trail::Native,
+            Some(decision) if matches!(decision.verdict, Verdict::Refuse { .. }) => Trail::Refused(decision),
+            Some(decision) => Trail::Decided(decision),
+        }
+    }
+
+    pub(crate) fn response<S: Store>(&mut self, host: &Host<'_, S>, trail: &Trail, answer: &Answer<'_>) -> Vec<Change> {
+        let expected = match trail {
+            Trail::Decided(decision) => decision.chosen().map(|region| Expected {
+                service: decision.service,
+                region,
+                probe: decision.token().is_some(),
+            }),
+            Trail::Native => None,
+            Trail::Refused(_) => return Vec::new(),
+        };
+        let Answer { status, attempts, tag, upstream } = *answer;
+        let response = ResponseFacts { status, grpc_status: None, attempts, tag };
+        let plain = is_plain(host.policy, &response, expected);
+        self.answers += 1;
+        let sampled = self.answers.is_multiple_of(SAMPLE);
+        if plain && !sampled && self.worker.health().is_quiet() {
+            return Vec::new();
+        }
+        let facts = match (plain && !sampled, expected) {
+            (false, _) => Some(upstream),
+            (true, None) => {
+                Some(UpstreamFacts { tried: true, answered: true, region: None, planned: upstream.planned })
+            }
+            (true, Some(_)) => None,
+        };
+        let judgement = judge(host.policy, &response, facts, expected);
+        let changes = judgement.events.iter().flatten().flat_map(|event| self.record(host, *event)).collect();
+        if let Some(key) = judgement.returned_token {
+            self.worker.return_token(host.policy, host.store, key, host.now);
+        }
+        changes
+    }
+
+    /// The client went away.
+    pub(crate) fn gone<S: Store>(&self, host: &Host<'_, S>, trail: &Trail) {
+        if let Trail::Decided(decision) = trail
+            && let Some(key) = decision.token()
+        {
+            self.worker.return_token(host.policy, host.store, key, host.now);
+        }
+    }
+
+    /// The tick, with those of the worker's requests that nobody has answered and the time they began.
+    pub(crate) fn tick<S: Store>(&self, host: &Host<'_, S>, now: u64, waiting: &[&Request]) -> Vec<Change> {
+        let mut changes = self.worker.tick(host.policy, host.store, host.now);
+        let settings = host.policy.outlier_detection();
+        let patience = (settings.stall_timeout.as_millis() as u64 / 2).div_ceil(TICK) * TICK;
+        let enough = settings.consecutive_gateway_errors.max(1) as usize;
+        let mut late: Vec<(CellKey, usize)> = Vec::new();
+        // What has waited for longer has been told: where a region is in use again, that was another time.
+        let is_late = |request: &&&Request| (patience + 1..=3 * patience).contains(&now.saturating_sub(request.begun));
+        for request in waiting.iter().filter(is_late) {
+            let Some(key) = planned(host.policy, request) else { continue };
+            match late.iter_mut().find(|(at, _)| *at == key) {
+                Some((_, count)) => *count += 1,
+                None => late.push((key, 1)),
+            }
+        }
+        for (key, _) in late.into_iter().filter(|(_, count)| *count >= enough) {
+            changes.extend(self.record(host, Event { key, outcome: Outcome::Stalled, probe: false }));
+        }
+        changes
+    }
+
+    fn record<S: Store>(&self, host: &Host<'_, S>, event: Event) -> Vec<Change> {
+        self.worker.record(host.policy, host.store, event, host.now).into_iter().flatten().collect()
+    }
+}
+
+/// The service and the first region of a request's plan.
+fn planned(policy: &Policy, request: &Request) -> Option<CellKey> {
+    let service: ServiceId = policy.service_named(&format!("s{}", request.ask.service))?;
+    let region = policy.region_named(&format!("r{}", request.route.first()?))?;
+    Some(CellKey { service, region })
+}
