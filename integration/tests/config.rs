@@ -7,79 +7,24 @@
     reason = "what cannot go on has failed, in helpers as well"
 )]
 
+#[path = "support/live.rs"]
+mod live;
 mod support;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use integration::bookinfo::Service;
-use integration::client::Request;
 use integration::clock::Clock;
 use integration::envoy::{Envoy, EnvoyVersion, validate};
 use integration::load::{Kind, Load, Plan};
-use integration::mesh::{Mesh, Tag, Workload};
+use integration::mesh::Mesh;
 use integration::net::Subnet;
 use integration::paths;
-use meridian::envoy::{Bootstrap, ConfigSource, DynamicResources};
-use meridian::policy_file::PolicyFile;
-use meridian::render;
-use meridian::site::{Endpoint, Node, Site};
+use live::{Live, answer, bootstrap, listener, policy, site, small};
 use serde_json::{Value, json};
-use support::{CHICAGO, HOST, SANJOSE, tag_of, until};
-
-/// A policy whose Chicago has an alias.
-fn policy(alias: &str) -> String {
-    format!(
-        "
-apiVersion: meridian/v1
-explain: {{public: true}}
-role: gateway
-regions:
-- {{name: {SANJOSE}, clusters: [primary], displayName: {}}}
-- {{name: {CHICAGO}, clusters: [secondary], displayName: {}, aliases: [{alias}]}}
-services:
-- name: productpage
-  hosts: [{HOST}]
-  destination: {{host: productpage.bookinfo.svc.cluster.local, port: 9080}}
-rules:
-- {{name: everyone, timeout: 5s, rescue: {{attempts: 2, perTryTimeout: 1s}}}}
-outlierDetection: {{interval: 500ms, baseEjectionTime: 60s}}
-",
-        tag_of(SANJOSE),
-        tag_of(CHICAGO),
-    )
-}
-
-/// Where an ingress in front of `mesh` would be; without a mesh, somewhere.
-fn site(mesh: Option<&Mesh>, subnet: &Subnet, filter: bool) -> Result<Site> {
-    let ip = subnet.address()?;
-    let endpoint = |region: &str, address: SocketAddr, workload: &str| Endpoint {
-        service: "productpage".to_owned(),
-        region: region.to_owned(),
-        address,
-        workload: workload.to_owned(),
-    };
-    let mut endpoints = Vec::new();
-    if let Some(mesh) = mesh {
-        let home = mesh.cluster("primary")?.pod("productpage-v1")?.inbound();
-        let away = mesh.cluster("secondary")?.east_west_address(Service::Productpage);
-        endpoints.push(endpoint(SANJOSE, home, "productpage-v1;bookinfo;productpage;v1;primary"));
-        endpoints.push(endpoint(CHICAGO, away, ";;;;secondary"));
-    }
-    Ok(Site {
-        node: Node { id: format!("router~{ip}"), cluster: "primary".to_owned(), region: Some(SANJOSE.to_owned()) },
-        listen: SocketAddr::from((ip, 8080)),
-        admin: SocketAddr::from((ip, 15000)),
-        module: filter.then(paths::module).transpose()?,
-        endpoints,
-    })
-}
-
-/// The bootstrap for a policy that is right.
-fn bootstrap(policy: &str, site: &Site) -> Result<Bootstrap> {
-    render::bootstrap(&PolicyFile::parse("policy", policy, &render::hints(site))?, site)
-}
+use support::{CHICAGO, SANJOSE, tag_of, until};
 
 /// The one place where the filter's configuration stands, as text in JSON.
 const CONFIGURATION: &str =
@@ -109,11 +54,6 @@ const SPOILED: [&str; 4] = [
     "outlierDetection.consecutiveGatewayErrors: ",
     "activeHealthCheck.timeout: ",
 ];
-
-async fn small(version: &EnvoyVersion) -> Mesh {
-    let mesh = Mesh::builder().workloads(Workload::productpage()).tag(Tag::Native).envoy(version.clone());
-    mesh.start().await.unwrap()
-}
 
 /// An Envoy with a configuration that was changed on its way to the filter, if it starts.
 async fn started(version: &EnvoyVersion, change: impl FnOnce(&mut Value)) -> Result<(Mesh, Subnet, Envoy, SocketAddr)> {
@@ -177,80 +117,14 @@ async fn a_key_that_nobody_knows_is_refused_where_it_is_critical() {
     assert!(refused.contains(wanted), "{refused}");
 }
 
-async fn answer(address: SocketAddr, region: &str) -> integration::client::Response {
-    Request::get("/status/200").host(HOST).header("region", region).send(address).await.unwrap()
+fn load(live: &Live) -> Load {
+    let asks = |region| Kind::new(region).path("/status/200").header("region", region).unwrap();
+    let kinds = vec![Kind::new("none").path("/status/200"), asks(SANJOSE), asks(CHICAGO)];
+    Load::start(Plan::new(live.address(), kinds), Clock::start()).unwrap()
 }
 
 async fn served_by(address: SocketAddr, region: &str) -> String {
     answer(address, region).await.header("x-served-by-cluster").unwrap_or_default()
-}
-
-/// An Envoy that reads its listener from a file, again whenever the file is replaced.
-struct Live {
-    mesh: Mesh,
-    envoy: Envoy,
-    site: Site,
-    file: PathBuf,
-    _subnet: Subnet,
-}
-
-impl Live {
-    async fn start(version: &EnvoyVersion) -> Self {
-        Self::with(version, &policy("chicago")).await
-    }
-
-    async fn with(version: &EnvoyVersion, policy: &str) -> Self {
-        let (mesh, subnet) = (small(version).await, Subnet::claim().unwrap());
-        let (site, file) = (site(Some(&mesh), &subnet, true).unwrap(), mesh.folder().join("listeners.json"));
-        let mut bootstrap = bootstrap(policy, &site).unwrap();
-        bootstrap.static_resources.listeners.clear();
-        let lds_config = ConfigSource::file(file.display().to_string());
-        bootstrap.dynamic_resources = Some(DynamicResources { lds_config });
-        replace(&file, &listener(policy, &site));
-        let binary = version.binary().await.unwrap();
-        let envoy = Envoy::launch("live", &binary, &bootstrap, site.admin, 2, mesh.folder()).unwrap();
-        envoy.ready().await.unwrap();
-        Self { mesh, envoy, site, file, _subnet: subnet }
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.site.listen
-    }
-
-    fn load(&self) -> Load {
-        let asks = |region| Kind::new(region).path("/status/200").header("region", region).unwrap();
-        let kinds = vec![Kind::new("none").path("/status/200"), asks(SANJOSE), asks(CHICAGO)];
-        Load::start(Plan::new(self.address(), kinds), Clock::start()).unwrap()
-    }
-
-    async fn counted(&self, counter: &str) -> u64 {
-        self.envoy.counter(&format!("listener_manager.lds.{counter}")).await.unwrap()
-    }
-
-    /// Gives it another listener, and waits until it has taken it or refused it.
-    async fn update(&self, listener: &Value) {
-        let before = self.counted("update_attempt").await;
-        replace(&self.file, listener);
-        until("it has looked at the new listener", async || {
-            let done = self.counted("update_success").await + self.counted("update_rejected").await;
-            Ok(self.counted("update_attempt").await > before && done > before)
-        })
-        .await
-        .unwrap();
-    }
-}
-
-fn listener(policy: &str, site: &Site) -> Value {
-    serde_json::to_value(bootstrap(policy, site).unwrap().static_resources.listeners.remove(0)).unwrap()
-}
-
-/// As Kubernetes and every careful writer does: nobody sees half a file.
-fn replace(file: &Path, listener: &Value) {
-    let mut resource = listener.clone();
-    resource["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
-    let new = file.with_extension("new");
-    std::fs::write(&new, json!({"resources": [resource]}).to_string()).unwrap();
-    std::fs::rename(new, file).unwrap();
 }
 
 async fn more(load: &Load, count: usize) {
@@ -268,7 +142,7 @@ async fn nobody_failed(load: Load) {
 async fn a_wrong_policy_is_rejected_and_the_last_good_one_keeps_serving() {
     for version in EnvoyVersion::pinned() {
         let live = Live::start(&version).await;
-        let load = live.load();
+        let load = load(&live);
         more(&load, 50).await;
         let mut wrong = listener(&policy("windy"), &live.site);
         tell_the_filter(&mut wrong, spoil);
@@ -288,7 +162,7 @@ async fn a_wrong_policy_is_rejected_and_the_last_good_one_keeps_serving() {
 async fn a_new_policy_takes_effect_without_a_failed_request() {
     for version in EnvoyVersion::pinned() {
         let live = Live::start(&version).await;
-        let load = live.load();
+        let load = load(&live);
         more(&load, 50).await;
         assert_eq!(served_by(live.address(), "windy").await, tag_of(SANJOSE));
         live.update(&listener(&policy("windy"), &live.site)).await;
@@ -305,7 +179,7 @@ async fn a_new_policy_takes_effect_without_a_failed_request() {
 async fn what_was_learned_survives_a_new_policy() {
     for version in EnvoyVersion::pinned() {
         let live = Live::start(&version).await;
-        let load = live.load();
+        let load = load(&live);
         live.mesh.cluster("primary").unwrap().service(Service::Productpage).kill();
         until("the region is ejected", async || Ok(live.envoy.log().contains(": ejected "))).await.unwrap();
         live.update(&listener(&policy("windy"), &live.site)).await;
