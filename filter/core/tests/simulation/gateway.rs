@@ -1,5 +1,6 @@
 //! One Envoy with the filter in it: its workers' VMs, the store they share, its clock, and what it has said of every region.
 
+use crate::bell::{Bell, SOON};
 use crate::draw::Draw;
 use crate::envoy::Envoy;
 use crate::ledger::{Ledger, Use};
@@ -7,7 +8,7 @@ use crate::request::Request;
 use crate::sabotage::Sabotage;
 use crate::sketch::{BEGIN, Sketch};
 use crate::store::Shared;
-use crate::vm::{Answer, Host, Trail, Vm};
+use crate::vm::{Answer, Host, TICK, Trail, Vm};
 use meridian_core::health::{CellKey, Change};
 use meridian_core::{LocalHints, Policy, Timestamp, UnknownKeys, compile};
 use serde_json::Value;
@@ -24,7 +25,11 @@ pub(crate) struct Gateway {
     pub(crate) offset: i64,
     /// How far it ever jumped back in all.
     pub(crate) behind: u64,
+    /// When it jumped last.
+    stepped: u64,
+    pub(crate) bell: Bell,
     store: Shared,
+    roster: Shared,
     draw: Draw,
 }
 
@@ -49,7 +54,10 @@ impl Gateway {
             ledger: Ledger::default(),
             offset: 0,
             behind: 0,
+            stepped: 0,
+            bell: Bell::new(sketch.gateways[number].rings, draw.fork()),
             store,
+            roster: Shared::new(draw.fork()),
             draw: draw.fork(),
         }
     }
@@ -92,8 +100,15 @@ impl Gateway {
         }
     }
 
-    pub(crate) fn tick(&self, worker: usize, waiting: &[&Request], now: u64) -> Vec<Change> {
-        let host = Host { policy: &self.policy, store: &self.store, now: self.wall(now) };
+    pub(crate) fn tick(&mut self, worker: usize, waiting: &[&Request], now: u64) -> Vec<Change> {
+        let host = Host {
+            policy: &self.policy,
+            store: &self.store,
+            now: Timestamp((BEGIN + now).saturating_add_signed(self.offset)),
+        };
+        let (vm, bell) = (&mut self.vms[worker], &mut self.bell);
+        let number = vm.number;
+        vm.renew(&self.roster, (now, host.now), |slot| Some(bell.register(slot, (worker, number))));
         self.vms[worker].tick(&host, now, waiting)
     }
 
@@ -102,7 +117,28 @@ impl Gateway {
         self.vms[worker] = Vm::new(self.vms[worker].number + 1, &host);
     }
 
-    pub(crate) fn step(&mut self, by: i64) {
+    /// The queues that a worker rings, if it has just changed what the others should know.
+    pub(crate) fn rung(&self, worker: usize, now: u64) -> Vec<u32> {
+        if self.store.was_rung() { self.vms[worker].others(&self.roster, self.wall(now)) } else { Vec::new() }
+    }
+
+    /// A message in a queue.
+    pub(crate) fn heard(&self, queue: u32) {
+        if let Some((worker, number)) = self.bell.listener(queue)
+            && self.vms[worker].number == number
+        {
+            self.vms[worker].worker.heard(&self.store);
+        }
+    }
+
+    /// How late a worker may be with what another one knows: no more than the bell, if the others know where to ring it, or else a tick.
+    pub(crate) fn is_late_by(&self, worker: usize) -> u64 {
+        let listed = self.vms[worker].listed.is_some_and(|listed| listed > self.stepped);
+        if self.bell.works() && listed { SOON } else { TICK }
+    }
+
+    pub(crate) fn step(&mut self, by: i64, now: u64) {
+        self.stepped = now;
         self.offset += by;
         self.behind += by.min(0).unsigned_abs();
     }

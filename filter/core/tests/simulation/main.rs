@@ -3,7 +3,7 @@
 //! The core has no clock, no randomness and no I/O, so thousands of meshes can live and fail in seconds, each one drawn from a seed and
 //! the same whenever it is drawn again. What decides here is the core itself ([`Worker`](meridian_core::worker::Worker), `decide`,
 //! `judge`); what is simulated is what surrounds it: clients, Envoy's route table, retries and outlier detection, the services, the store
-//! that workers share, and a schedule of outages, brown-outs, latency, partitions, new VMs and clocks that jump. The [`checks`] say what must
+//! that workers share, the queues by which they tell each other of it, and a schedule of outages, brown-outs, latency, partitions, new VMs and clocks that jump. The [`checks`] say what must
 //! hold in every story. A seed that breaks one prints the end of its story and how to see all of it.
 
 #![allow(
@@ -13,6 +13,7 @@
     reason = "what cannot go on has failed, in helpers as well"
 )]
 
+mod bell;
 mod checks;
 mod draw;
 mod envoy;

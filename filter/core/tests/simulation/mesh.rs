@@ -29,6 +29,7 @@ enum Due {
     Ends(usize),
     Arrival { gateway: usize },
     Tick { gateway: usize, worker: usize },
+    Ring { gateway: usize, queue: u32 },
     Try { request: usize },
     Reply { request: usize, tries: usize, reply: Reply },
     TimeOut { request: usize },
@@ -115,6 +116,7 @@ impl Mesh {
                 Due::Ends(number) => self.happened(&Fact::Ended { fault: self.faults[number] })?,
                 Due::Arrival { gateway } => self.arrive(gateway)?,
                 Due::Tick { gateway, worker } => self.tick(gateway, worker)?,
+                Due::Ring { gateway, queue } => self.gateways[gateway].heard(queue),
                 Due::Try { request } => self.try_it(request)?,
                 Due::Reply { request, tries, reply } if self.requests[request].tries.len() == tries => {
                     self.reply(request, reply)?;
@@ -155,7 +157,7 @@ impl Mesh {
                 self.happened(&Fact::Restarted { gateway, worker })
             }
             Kind::Step { gateway, by } => {
-                self.gateways[gateway].step(by);
+                self.gateways[gateway].step(by, self.now);
                 self.happened(&Fact::Stepped { gateway, by })
             }
             _ => self.happened(&Fact::Began { fault }),
@@ -172,6 +174,8 @@ impl Mesh {
         let worker = self.draw.index(traits.workers);
         let at = &mut self.gateways[gateway];
         let trail = at.request(worker, &ask.lines(traits.strips), self.now);
+        self.ring(gateway, worker);
+        let (traits, at) = (&self.sketch.gateways[gateway], &self.gateways[gateway]);
         let written = match &trail {
             Trail::Decided(decision) => decision.write().and_then(|plan| at.policy.plan_name(plan)),
             Trail::Native => ask.forged.as_deref().filter(|_| !traits.strips),
@@ -297,6 +301,7 @@ impl Mesh {
             upstream: UpstreamFacts { tried: last.is_some(), answered, region, planned },
         };
         let changes = at.response(this, &answer, self.now);
+        self.ring(gateway, worker);
         self.changed(gateway, worker, &changes)
     }
 
@@ -315,13 +320,28 @@ impl Mesh {
         Ok(())
     }
 
+    /// Tells the other workers of what one has just done, if they should know.
+    fn ring(&mut self, gateway: usize, worker: usize) {
+        let queues = self.gateways[gateway].rung(worker, self.now);
+        if self.sabotage == Some(Sabotage::NoRings) {
+            return;
+        }
+        for queue in queues {
+            for after in self.gateways[gateway].bell.arrivals() {
+                self.queue(self.now + after, Due::Ring { gateway, queue });
+            }
+        }
+    }
+
     fn abort(&mut self, request: usize) -> Result<(), Broken> {
         if self.requests[request].done {
             return Ok(());
         }
         self.close(request);
         let this = &self.requests[request];
-        self.gateways[this.gateway].gone(this, self.now);
+        let (gateway, worker) = (this.gateway, this.worker);
+        self.gateways[gateway].gone(this, self.now);
+        self.ring(gateway, worker);
         self.happened(&Fact::Aborted { request })
     }
 
@@ -340,7 +360,8 @@ impl Mesh {
         let at = &self.gateways[gateway];
         let mine = |request: &&Request| request.worker == worker && request.vm == at.vms[worker].number;
         let waiting: Vec<&Request> = self.open[gateway].iter().map(|open| &self.requests[*open]).filter(mine).collect();
-        let changes = at.tick(worker, &waiting, self.now);
+        let changes = self.gateways[gateway].tick(worker, &waiting, self.now);
+        self.ring(gateway, worker);
         self.changed(gateway, worker, &changes)
     }
 }

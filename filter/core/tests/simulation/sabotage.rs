@@ -11,6 +11,8 @@ pub(crate) enum Sabotage {
     OpenFencesInTheFilter,
     /// The first worker of each gateway never ticks.
     NoTicks,
+    /// No worker hears of another's news before its tick.
+    NoRings,
     /// A region that comes back gets everything at once.
     NoRamp,
     /// A half-open region is tried by everybody.
@@ -39,10 +41,11 @@ pub(crate) enum Sabotage {
 
 impl Sabotage {
     /// Every one, with the check that has to break; `None`: nothing may.
-    pub(crate) const ALL: [(Self, Option<&'static str>); 15] = [
+    pub(crate) const ALL: [(Self, Option<&'static str>); 16] = [
         (Self::OpenFences, Some("fence")),
         (Self::OpenFencesInTheFilter, None),
         (Self::NoTicks, Some("agreement")),
+        (Self::NoRings, Some("agreement")),
         (Self::NoRamp, Some("ramp")),
         (Self::ManyTokens, Some("half-open")),
         (Self::ShortEjections, Some("flapping")),
@@ -97,7 +100,7 @@ impl Sabotage {
             }
             Self::WrongHome => document["local"] = json!(format!("r{}", sketch.regions - 1)),
             Self::NoDrills => document["drills"] = json!([]),
-            Self::NoTicks | Self::Slander | Self::NoRetries | Self::Storm => {}
+            Self::NoTicks | Self::NoRings | Self::Slander | Self::NoRetries | Self::Storm => {}
         }
     }
 }

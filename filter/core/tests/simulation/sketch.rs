@@ -90,6 +90,8 @@ pub(crate) struct Gateway {
     pub(crate) joins: bool,
     /// The native table removes a client's plan before any filter; where it does not, the fence must hold all the same.
     pub(crate) strips: bool,
+    /// Every worker hears of the others' news at once; otherwise perhaps, and at any time.
+    pub(crate) rings: bool,
 }
 
 impl Sketch {
@@ -315,5 +317,6 @@ fn gateway(draw: &mut Draw, regions: usize) -> Gateway {
         detects: draw.chance(60),
         joins: draw.chance(50),
         strips: draw.chance(80),
+        rings: draw.chance(50),
     }
 }

@@ -12,12 +12,18 @@ const RACES: u64 = 5;
 pub(crate) struct Shared {
     value: RefCell<Vec<u8>>,
     version: Cell<Option<u32>>,
+    rung: Cell<bool>,
     draw: RefCell<Draw>,
 }
 
 impl Shared {
     pub(crate) fn new(draw: Draw) -> Self {
-        Self { value: RefCell::default(), version: Cell::new(None), draw: RefCell::new(draw) }
+        Self { value: RefCell::default(), version: Cell::new(None), rung: Cell::new(false), draw: RefCell::new(draw) }
+    }
+
+    /// Whether somebody rang since this was asked last.
+    pub(crate) fn was_rung(&self) -> bool {
+        self.rung.take()
     }
 }
 
@@ -34,5 +40,9 @@ impl Store for Shared {
         *self.value.borrow_mut() = value.to_vec();
         self.version.set(Some(version.map_or(0, |version| version + 1)));
         Written::Done
+    }
+
+    fn ring(&self) {
+        self.rung.set(true);
     }
 }

@@ -8,7 +8,7 @@ use meridian_core::decide::{Decision, Verdict};
 use meridian_core::health::{CellKey, Change, Event, Outcome};
 use meridian_core::judge::{Expected, ResponseFacts, UpstreamFacts, is_plain, judge};
 use meridian_core::request::RequestFacts;
-use meridian_core::worker::{Store, Worker};
+use meridian_core::worker::{Member, Store, Worker};
 use meridian_core::{Policy, ServiceId, Timestamp};
 
 /// From one tick to the next.
@@ -45,12 +45,21 @@ pub(crate) struct Vm {
     pub(crate) worker: Worker,
     /// Which one it is of its worker's.
     pub(crate) number: u32,
+    member: Member,
+    /// When it told the others last where to ring it, in the story's time.
+    pub(crate) listed: Option<u64>,
     answers: u32,
 }
 
 impl Vm {
     pub(crate) fn new<S: Store>(number: u32, host: &Host<'_, S>) -> Self {
-        Self { worker: Worker::new(host.policy, host.store, host.now), number, answers: 0 }
+        Self {
+            worker: Worker::new(host.policy, host.store, host.now),
+            number,
+            member: Member::default(),
+            listed: None,
+            answers: 0,
+        }
     }
 
     pub(crate) fn request<S: Store>(
@@ -109,6 +118,23 @@ impl Vm {
             && let Some(key) = decision.token()
         {
             self.worker.return_token(host.policy, host.store, key, host.now);
+        }
+    }
+
+    /// Whom it rings.
+    pub(crate) fn others(&self, roster: &impl Store, now: Timestamp) -> Vec<u32> {
+        self.member.others(roster, now)
+    }
+
+    /// Says that it is alive, if it is time to; `queue` registers its queue.
+    pub(crate) fn renew(
+        &mut self,
+        roster: &impl Store,
+        now: (u64, Timestamp),
+        queue: impl FnMut(usize) -> Option<u32>,
+    ) {
+        if self.member.is_due(now.1) {
+            self.listed = self.member.renew(roster, now.1, queue).map(|_| now.0);
         }
     }
 

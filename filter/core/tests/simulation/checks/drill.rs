@@ -63,7 +63,7 @@ impl Drill {
                 && mesh.gateways[this.gateway].use_of(&mesh.sketch, this.ask.service, *region, mesh.now) == Use::Full
         };
         let forced = !mesh.sketch.order(this.ask.rule, want)[1..].iter().any(is_free);
-        if forced || this.ask.forged.is_some() || !is_settled(mesh, this.gateway) {
+        if forced || this.ask.forged.is_some() || !is_settled(mesh, this) {
             return Seen::Nothing;
         }
         let share = 1.0 - percent as f64 / 100.0;

@@ -17,7 +17,7 @@ impl Check for Exhaustion {
     fn see(&mut self, mesh: &Mesh, fact: &Fact) -> Seen {
         let Fact::Sent { request } = *fact else { return Seen::Nothing };
         let this = &mesh.requests[request];
-        if !is_settled(mesh, this.gateway) {
+        if !is_settled(mesh, this) {
             return Seen::Nothing;
         }
         let (Some(decision), Some(candidates)) = (this.decision(), candidates(mesh, this)) else {

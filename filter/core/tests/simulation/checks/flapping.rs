@@ -1,5 +1,5 @@
-//! Nobody is ejected twice within `baseEjectionTime`, as one gateway sees it: an ejection lasts that long at least, and what is out
-//! cannot be ejected. By the gateway's clock, or by the real one where that was set back in between.
+//! Nobody is ejected twice within `baseEjectionTime`, nor back in use sooner, as one gateway sees it: an ejection lasts that long at least,
+//! and what is out cannot be ejected. By the gateway's clock, or by the real one where that was set back in between.
 
 use super::{Check, Seen, named};
 use crate::mesh::Mesh;
@@ -20,14 +20,16 @@ impl Check for Flapping {
 
     fn see(&mut self, mesh: &Mesh, fact: &Fact) -> Seen {
         let Fact::Changed { gateway, change, .. } = fact else { return Seen::Nothing };
-        if !matches!(change.transition, Transition::Ejected { .. }) {
-            return Seen::Nothing;
-        }
-        let wall = mesh.gateways[*gateway].wall(mesh.now);
-        let Some((at, then)) = self.ejected.insert((*gateway, change.key), (mesh.now, wall)) else { return Seen::Held };
+        let (place, wall) = ((*gateway, change.key), mesh.gateways[*gateway].wall(mesh.now));
+        let before = match change.transition {
+            Transition::Ejected { .. } => self.ejected.insert(place, (mesh.now, wall)),
+            Transition::Readmitted { .. } => self.ejected.get(&place).copied(),
+            Transition::Warm | Transition::None => return Seen::Nothing,
+        };
+        let Some((at, then)) = before else { return Seen::Held };
         let apart = (mesh.now - at).max(then.elapsed(wall).as_millis() as u64);
         Seen::unless(apart < mesh.sketch.health.base, || {
-            format!("gateway {gateway} ejected {} again after {apart} ms", named(change.key))
+            format!("gateway {gateway} says {:?} of {} after {apart} ms", change.transition, named(change.key))
         })
     }
 }

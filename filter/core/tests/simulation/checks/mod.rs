@@ -23,7 +23,6 @@ use crate::mesh::Mesh;
 use crate::request::Request;
 use crate::sketch::Sketch;
 use crate::story::Fact;
-use crate::vm::TICK;
 use meridian_core::health::CellKey;
 
 /// What a check makes of a fact.
@@ -70,9 +69,10 @@ pub(crate) fn all(sketch: &Sketch) -> Vec<Box<dyn Check>> {
     ]
 }
 
-/// A worker may be a tick late; within that after a change nothing can be said of a decision.
-fn is_settled(mesh: &Mesh, gateway: usize) -> bool {
-    mesh.gateways[gateway].ledger.changed_last().is_none_or(|changed| mesh.now - changed > TICK)
+/// A worker may be a little late; within that after a change nothing can be said of its decisions.
+fn is_settled(mesh: &Mesh, request: &Request) -> bool {
+    let at = &mesh.gateways[request.gateway];
+    at.ledger.changed_last().is_none_or(|changed| mesh.now - changed > at.is_late_by(request.worker))
 }
 
 /// What each region of a request's order can be used for, as far as its decision says where it wants to go; a drilled one for nothing.

@@ -19,7 +19,7 @@ impl Check for Native {
         let this = &mesh.requests[request];
         let at = &mesh.gateways[this.gateway];
         if !at.ledger.is_empty()
-            || !is_settled(mesh, this.gateway)
+            || !is_settled(mesh, this)
             || is_drilling(mesh, this.gateway)
             || this.ask.forged.is_some()
         {

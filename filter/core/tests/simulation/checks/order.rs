@@ -18,7 +18,7 @@ impl Check for Order {
         let Fact::Sent { request } = *fact else { return Seen::Nothing };
         let this = &mesh.requests[request];
         let (at, service) = (&mesh.gateways[this.gateway], this.ask.service);
-        if !is_settled(mesh, this.gateway) || at.ledger.is_empty() || this.ask.forged.is_some() {
+        if !is_settled(mesh, this) || at.ledger.is_empty() || this.ask.forged.is_some() {
             return Seen::Nothing;
         }
         let first = this.route.first().copied().unwrap_or(usize::MAX);
