@@ -35,8 +35,8 @@ soak: ## the tests that draw their cases, for as long as you like: MINUTES=10 or
 	$(STEP) "properties" env PROPTEST_CASES=$(or $(CASES),50000) cargo test --quiet --locked -p meridian-core --lib properties
 	$(STEP) "simulated meshes" cargo test --quiet --locked -p meridian-core --test simulation soak -- --ignored --nocapture
 
-bench: ## measure, and print the figures
-	@cargo run --release --locked -p meridian-bench
+bench: module ## measure beside an empty filter, Lua and native routes, into bench/RESULTS.md (QUICK=1: only a look)
+	@cargo run --quiet --profile measure --locked -p meridian-bench -- $(if $(QUICK),--quick)
 
 lint: ## formatting, clippy, documentation, shell scripts
 	cargo fmt --all --check

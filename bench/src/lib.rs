@@ -3,6 +3,14 @@
 //! What gates is counted: allocations and, later, instructions and host calls. What is timed is only printed, as ratios inside one run,
 //! because the machines this runs on are noisy.
 
+pub mod arms;
+pub mod cpu;
+pub mod results;
+pub mod stage;
+pub mod statistics;
+pub mod wire;
+pub mod worker;
+
 use meridian_core::health::{CellKey, Health};
 use meridian_core::{LocalHints, Policy, Problem, Timestamp, UnknownKeys, compile};
 use serde_json::{Value, json};
