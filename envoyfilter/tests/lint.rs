@@ -398,7 +398,17 @@ fn code_names_are_in_order_and_never_given_twice() {
 fn rendered(example: &Path) -> tempfile::TempDir {
     let out = tempfile::tempdir().expect("a folder can be made");
     let mut command = Command::new(env!("CARGO_BIN_EXE_meridian"));
-    command.args(["render", "istio", "policy.yaml", "--gateway", "istio-system/gateway"]).current_dir(example);
+    command
+        .args([
+            "render",
+            "istio",
+            "policy.yaml",
+            "--gateway",
+            "istio-system/gateway",
+            "--oci",
+            "example.com/meridian:1",
+        ])
+        .current_dir(example);
     if example.join("manifests").is_dir() {
         command.args(["--from", "manifests"]);
     }

@@ -17,9 +17,9 @@ use std::sync::LazyLock;
 
 /// A policy that uses every key there is.
 fn everything() -> Value {
-    json!({
+    let mut document = json!({
         "apiVersion": "meridian/v1", "role": "gateway", "local": "us-east-1", "regionHeader": "x-where", "table": "full",
-        "stage": "enforce", "tag": {"public": false},
+        "stage": "enforce", "tag": {"public": false}, "verify": {"onMismatch": "block"},
         "headers": {"servedBy": "x-cluster", "decision": "x-why", "route": "x-plan", "explain": "x-tell-me"}, "critical": ["rules"],
         "explain": {"keySha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "public": false},
         "warmup": {"duration": "0s", "minimumPercent": 5, "aggression": 1.5, "halfOpenRequests": 2},
@@ -57,7 +57,9 @@ fn everything() -> Value {
             "maxEjectionTime": "5m", "maxEjectionPercent": 100, "stallTimeout": "5s",
             "failurePercentage": {"threshold": 50, "requestVolume": 100},
         },
-    })
+    });
+    document["shadow"] = json!({"rules": document["rules"]});
+    document
 }
 
 static VALIDATOR: LazyLock<Validator> =

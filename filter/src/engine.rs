@@ -8,7 +8,9 @@ use crate::shared_data::SharedData;
 use crate::waiting::Waiting;
 use meridian_core::decide::{Decision, Reason};
 use meridian_core::health::{Cause, CellKey, Change, Event, Health, Outcome, ProbeResult, State, Transition};
+use meridian_core::judge::Mismatch;
 use meridian_core::request::RequestFacts;
+use meridian_core::shadow::{Agreement, try_shadow};
 use meridian_core::worker::Worker;
 use meridian_core::{Policy, Timestamp};
 use std::cell::{Cell, Ref};
@@ -19,6 +21,9 @@ const CELLS_AT_START: usize = 150;
 const RULES_AT_START: usize = 250;
 /// One response in so many is looked at in full.
 const SAMPLE: u32 = 32;
+
+/// A region that nobody knows, in metrics; `*` and the like are no names a region can have.
+const NONE: &str = "*";
 
 /// What is asked of the host while it serves, as failures of it are counted.
 const CALLS: [&str; 15] = [
@@ -49,6 +54,8 @@ pub(crate) struct Engine {
     shared: String,
     pub(crate) probes: Probes,
     random: Cell<u64>,
+    /// The random number of the last decision.
+    drawn: Cell<u32>,
     answers: Cell<u32>,
 }
 
@@ -64,6 +71,7 @@ impl Engine {
             waiting: Waiting::default(),
             policy,
             random: Cell::new(0),
+            drawn: Cell::new(0),
             answers: Cell::new(0),
         };
         engine.worker = Worker::new(&engine.policy, &engine.store(), engine.now());
@@ -88,13 +96,38 @@ impl Engine {
 
     /// Decides for a request, and takes the token if the decision needs one.
     pub(crate) fn decide(&self, request: &RequestFacts<'_>, now: Timestamp) -> Option<Decision> {
-        let decision = self.worker.decide(&self.policy, &self.store(), request, now, || self.random(now))?;
-        if let Some(key) = decision.token() {
+        let draw = || {
+            self.drawn.set(self.random(now));
+            self.drawn.get()
+        };
+        let decision = self.worker.decide(&self.policy, &self.store(), request, now, draw)?;
+        if let Some(key) = decision.token().filter(|_| self.policy.acts()) {
             let (service, region) = self.names(key);
             let tags = [("service", service), ("region", region)];
             self.metrics.set("meridian_region_state", &tags, gauge(State::HalfOpen));
         }
         Some(decision)
+    }
+
+    /// Tries the shadow rules, if there are any, on a request that was just decided, and counts what would have been different.
+    pub(crate) fn try_shadow(&self, request: &RequestFacts<'_>, now: Timestamp, done: &Decision) {
+        let tried = try_shadow(&self.policy, &self.health(), request, now, self.drawn.get(), done);
+        if let Some((agreement, tried)) = tried {
+            self.count_agreement(agreement, tried.reason());
+        }
+    }
+
+    /// Counts how a decision that was not acted on compares with what was done.
+    pub(crate) fn count_agreement(&self, agreement: Agreement, reason: Reason) {
+        let tags = [("result", agreement.as_str()), ("reason", reason.as_str())];
+        self.metrics.count("meridian_shadow_total", &tags);
+    }
+
+    /// Counts an answer that cannot be right.
+    pub(crate) fn count_mismatch(&self, mismatch: &Mismatch) {
+        let chosen = mismatch.chosen.map_or(NONE, |region| self.policy.region_name(region));
+        let tags = [("chosen", chosen), ("served", self.policy.region_name(mismatch.served))];
+        self.metrics.count("meridian_mismatch_total", &tags);
     }
 
     /// Whether this response is one of those that are looked at in full though nothing seems wrong: a calm gateway has no other way to
@@ -193,8 +226,24 @@ impl Engine {
     /// What alerts use exists before anything happens; states are published, because another layout of the policy may have left its own.
     fn define_metrics(&self) {
         let (services, regions) = (self.policy.services(), self.policy.regions());
-        self.metrics.define(Metric::Counter, "meridian_mismatch_total", &[]);
         self.metrics.define(Metric::Histogram, doorbell::NEWS_AGE, &[]);
+        // The name is there even where the pairs are too many; alerts ask for it to see that the filter is.
+        self.metrics.define(Metric::Counter, "meridian_mismatch_total", &[("chosen", NONE), ("served", NONE)]);
+        if regions.len() * regions.len() <= CELLS_AT_START {
+            for (chosen, served) in regions.iter().flat_map(|chosen| regions.iter().map(move |served| (chosen, served)))
+            {
+                let tags = [("chosen", chosen.name.as_str()), ("served", served.name.as_str())];
+                self.metrics.define(Metric::Counter, "meridian_mismatch_total", &tags);
+            }
+        }
+        if self.policy.compares() {
+            for (result, reason) in
+                Agreement::ALL.iter().flat_map(|result| Reason::ALL.iter().map(move |reason| (result, reason)))
+            {
+                let tags = [("result", result.as_str()), ("reason", reason.as_str())];
+                self.metrics.define(Metric::Counter, "meridian_shadow_total", &tags);
+            }
+        }
         for rule in self.policy.rules().iter().take(RULES_AT_START) {
             let tag = ("rule", rule.name.as_str());
             self.metrics.define(Metric::Counter, "meridian_fenced_total", &[tag]);

@@ -2,9 +2,10 @@
 
 use crate::abi;
 use crate::metrics::Metrics;
+use meridian_core::decide::Decision;
 use meridian_core::judge::{ResponseFacts, UpstreamFacts};
 use meridian_core::request::{HeaderLines, Lines};
-use meridian_core::{HeaderMap, Policy, RegionId, ServiceId};
+use meridian_core::{HeaderMap, Plan, Policy, RegionId, ServiceId};
 
 /// The decision in the stream's filter state, for access logs and traces.
 pub(crate) const STATE: &str = "meridian_decision";
@@ -60,10 +61,23 @@ pub(crate) fn upstream(policy: &Policy, metrics: &Metrics) -> UpstreamFacts {
     UpstreamFacts { tried, answered, region, planned }
 }
 
-/// The service and the first region of the plan that was used.
-pub(crate) fn planned(policy: &Policy, metrics: &Metrics) -> Option<(ServiceId, RegionId)> {
+/// The service and the plan that was used.
+pub(crate) fn planned(policy: &Policy, metrics: &Metrics) -> Option<(ServiceId, Plan)> {
     let cluster = metrics.checked("get_property", abi::property(b"xds\0cluster_name")).flatten()?;
     policy.plan_of_cluster(&cluster)
+}
+
+/// The facts of a request that no plan was made for, because the policy is not acted on: whichever region was tried was the one it was
+/// sent to.
+pub(crate) fn observed(
+    policy: &Policy,
+    facts: UpstreamFacts,
+    decision: Option<&Decision>,
+    tagged: Option<RegionId>,
+) -> UpstreamFacts {
+    let sent = decision.zip(facts.region.or(tagged));
+    let sent = sent.map(|(decision, region)| (decision.service, policy.everywhere(region)));
+    UpstreamFacts { planned: facts.planned.or(sent), ..facts }
 }
 
 /// The name of the native route that was taken.

@@ -4,9 +4,13 @@ use crate::abi::{self, Map};
 use crate::engine::Engine;
 use crate::facts::{self, STATE};
 use meridian_core::decide::{Decision, Reason, Verdict, candidates};
-use meridian_core::judge::{Delivery, Expected, Judgement, ResponseFacts, UpstreamFacts, is_plain, judge};
+use meridian_core::health::Outcome;
+use meridian_core::judge::{Delivery, Expected, Judgement, Mismatch, ResponseFacts, UpstreamFacts, is_plain, judge};
 use meridian_core::request::{HeaderLines, Lines, RequestFacts};
-use meridian_core::{Asked, DecisionRecord, HeaderMap, RegionId, Role, Timestamp, add_delivery, decision_header};
+use meridian_core::shadow::compare;
+use meridian_core::{
+    Asked, DecisionRecord, HeaderMap, OnMismatch, RegionId, Role, Timestamp, add_delivery, decision_header,
+};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
@@ -63,9 +67,13 @@ impl HttpContext for Stream {
         self.stop_waiting();
         match self.engine.policy.role() {
             Role::Gateway | Role::Outbound => self.response(end),
-            Role::Inbound => self.tag_own(),
+            Role::Inbound => {
+                if self.engine.policy.acts_natively() {
+                    self.tag_own();
+                }
+                Action::Continue
+            }
         }
-        Action::Continue
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
@@ -112,7 +120,13 @@ impl Stream {
         let Some(headers) = metrics.checked("get_headers", abi::headers(Map::Request)) else { return Action::Continue };
         self.has_key = self.takes_key(&headers);
         let now = self.engine.now();
-        let Some(decision) = self.engine.decide(&RequestFacts::new(&headers), now) else { return Action::Continue };
+        let request = RequestFacts::new(&headers);
+        let Some(decision) = self.engine.decide(&request, now) else { return Action::Continue };
+        self.engine.try_shadow(&request, now, &decision);
+        if !policy.acts() {
+            self.remember(&decision, now);
+            return Action::Continue;
+        }
         match decision.verdict {
             Verdict::Route { .. } | Verdict::Split { .. } => {
                 self.route(&decision, &headers, now);
@@ -143,6 +157,11 @@ impl Stream {
         if decision.reason() == Reason::Fenced {
             metrics.count("meridian_fenced_total", &[("rule", self.rule_name(decision))]);
         }
+        self.remember(decision, now);
+    }
+
+    /// Keeps the decision for the response.
+    fn remember(&mut self, decision: &Decision, now: Timestamp) {
         // Who got what was asked for, or asked for nothing and went where such requests go, needs no explanation.
         let notable = self.has_key || !matches!(decision.reason(), Reason::Asked | Reason::Local | Reason::Weighted);
         let header = notable.then(|| self.explain(decision, now));
@@ -170,25 +189,32 @@ impl Stream {
         }
     }
 
-    fn response(&mut self, end: bool) {
+    fn response(&mut self, end: bool) -> Action {
         let (engine, metrics) = (Rc::clone(&self.engine), &self.engine.metrics);
         let names = engine.policy.headers();
         if matches!(self.trail, Trail::Refused) {
-            return;
+            return Action::Continue;
         }
-        let Some(headers) = metrics.checked("get_headers", abi::headers(Map::Response)) else { return };
+        let Some(headers) = metrics.checked("get_headers", abi::headers(Map::Response)) else {
+            return Action::Continue;
+        };
         let response = facts::response(&headers, &names.served_by);
         let (decided, mut header) = match std::mem::replace(&mut self.trail, Trail::Native) {
             Trail::Decided { decision, header } => (Some(decision), header),
             Trail::Native | Trail::Refused => (None, None),
         };
-        let expected = decided.as_ref().and_then(expected);
+        let acts = engine.policy.acts();
+        let blocks = acts && engine.policy.on_mismatch() == OnMismatch::Block;
+        let expected = decided.as_ref().filter(|_| acts).and_then(Expected::by);
         let plain = is_plain(&engine.policy, &response, expected);
-        let sampled = engine.samples();
+        // To hold every answer against the control plane's data, it has to be asked every time.
+        let sampled = engine.samples() || blocks;
         // What a gRPC call came to is in its trailers; until then it is no success.
         let open = !end && plain && response.grpc_status.is_none() && facts::is_grpc(&headers);
         let tagged = response.tag.and_then(|tag| engine.policy.region_tagged(tag));
         self.open = open.then_some(Answered { expected, attempts: response.attempts, tagged });
+        // What is plain was answered by the region of its tag.
+        let (mut served, mut answered) = (tagged, true);
         let nothing_to_learn = plain && !sampled && engine.health().is_quiet();
         if !(open || nothing_to_learn) {
             let upstream = match (plain && !sampled, expected) {
@@ -202,28 +228,43 @@ impl Stream {
                 }),
                 (true, Some(_)) => None,
             };
-            let judgement = judge(&engine.policy, &response, upstream, expected);
+            let observed = decided.as_ref().filter(|_| !acts);
+            let upstream = upstream.map(|facts| facts::observed(&engine.policy, facts, observed, tagged));
+            let mut judgement = judge(&engine.policy, &response, upstream, expected);
+            if let Some(decision) = observed {
+                mark_try(&mut judgement, decision);
+                served = judgement.served;
+                answered = judgement.delivery != Delivery::Refused;
+            }
             self.learn(&judgement);
+            if let Some(mismatch) = &judgement.mismatch
+                && blocks
+            {
+                return self.block(decided.as_ref(), mismatch);
+            }
             let notable = judgement.delivery == Delivery::Rescued || response.status >= 500;
             if notable && header.is_none() {
                 header = match &decided {
                     Some(decision) => Some(self.explain(decision, engine.now())),
-                    None => self.explain_native(upstream.and_then(|facts| facts.planned).map(|(_, region)| region)),
+                    None => self.explain_native(upstream.and_then(|facts| facts.planned).map(|(_, plan)| plan.first)),
                 };
             }
             if let Some(text) = &mut header {
                 add_delivery(text, judgement.delivery);
             }
             // A tag that names no region of the policy says nothing, whoever wrote it.
-            if tagged.is_none() && !engine.policy.hides_tag() {
+            if tagged.is_none() && acts && !engine.policy.hides_tag() {
                 self.tag(judgement.served);
             }
         } else if let Some(text) = &mut header {
             add_delivery(text, Delivery::Served);
         }
         // It was for the checks above, and clients need not know it.
-        if engine.policy.hides_tag() && headers.lines(&names.served_by) != Lines::None {
+        if acts && engine.policy.hides_tag() && headers.lines(&names.served_by) != Lines::None {
             metrics.checked("remove_header", abi::remove_header(Map::Response, &names.served_by));
+        }
+        if let Some(decision) = decided.as_ref().filter(|_| !acts) {
+            engine.count_agreement(compare(&engine.policy, decision, answered, served), decision.reason());
         }
         match header {
             Some(text) if self.may_tell() => {
@@ -236,11 +277,25 @@ impl Stream {
             }
             None => self.drop_forged(&headers),
         }
+        Action::Continue
+    }
+
+    /// Answers in place of an answer that cannot be right.
+    fn block(&self, decided: Option<&Decision>, mismatch: &Mismatch) -> Action {
+        let (policy, metrics) = (&self.engine.policy, &self.engine.metrics);
+        log::warn!("blocked an answer of region={}", policy.region_name(mismatch.served));
+        let rule = decided.map_or("*", |decision| self.rule_name(decision));
+        metrics.count("meridian_refused_total", &[("rule", rule), ("reason", "mismatch")]);
+        let body = "The region that answered is not one that may answer this request.\n";
+        match metrics.checked("send_local_response", abi::respond(502, None, body)) {
+            Some(()) => Action::Pause,
+            None => Action::Continue,
+        }
     }
 
     /// Whether this client may read the explanation.
     fn may_tell(&self) -> bool {
-        self.has_key || self.engine.policy.explain().public
+        self.has_key || (self.engine.policy.explain().public && self.engine.policy.acts())
     }
 
     /// Takes the key for the explanation out of the request, which nobody else may see; whether it is the right one.
@@ -257,7 +312,7 @@ impl Stream {
     /// Whoever wrote an explanation upstream does not speak for this gateway.
     fn drop_forged(&self, headers: &HeaderMap) {
         let name = &self.engine.policy.headers().decision;
-        if headers.lines(name) != Lines::None {
+        if headers.lines(name) != Lines::None && self.engine.policy.acts() {
             self.engine.metrics.checked("remove_header", abi::remove_header(Map::Response, name));
         }
     }
@@ -271,8 +326,8 @@ impl Stream {
         if let Some(key) = judgement.returned_token {
             self.engine.return_token(key);
         }
-        if judgement.mismatch {
-            self.engine.metrics.count("meridian_mismatch_total", &[]);
+        if let Some(mismatch) = &judgement.mismatch {
+            self.engine.count_mismatch(mismatch);
         }
     }
 
@@ -353,8 +408,11 @@ impl Stream {
     }
 }
 
-/// What a response is held against.
-fn expected(decision: &Decision) -> Option<Expected> {
-    let probe = decision.token().is_some();
-    decision.chosen().map(|region| Expected { service: decision.service, region, probe })
+/// A request that was sent without regard to the decision tries a half-open region as well as one that was sent there on purpose.
+fn mark_try(judgement: &mut Judgement, decision: &Decision) {
+    if let Some(key) = decision.token() {
+        for event in judgement.events.iter_mut().flatten() {
+            event.probe |= event.key == key && event.outcome != Outcome::Absent;
+        }
+    }
 }

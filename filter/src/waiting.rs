@@ -79,8 +79,8 @@ impl Waiting {
             if abi::act_for(slot.stream).is_err() {
                 continue;
             }
-            let Some((service, region)) = facts::planned(policy, metrics) else { continue };
-            let key = CellKey { service, region };
+            let Some((service, plan)) = facts::planned(policy, metrics) else { continue };
+            let key = CellKey { service, region: plan.first };
             match by_region.iter_mut().find(|(at, _)| *at == key) {
                 Some((_, count)) => *count += 1,
                 None => by_region.push((key, 1)),

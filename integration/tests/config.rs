@@ -79,14 +79,6 @@ async fn an_envoy_does_not_start_with_a_wrong_policy_and_names_every_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_filter_refuses_what_it_does_not_do_yet() {
-    let version = EnvoyVersion::newest().unwrap();
-    let later = |document: &mut Value| document["shadow"] = json!({"rules": []});
-    let refused = started(&version, later).await.map(|_| ()).unwrap_err().to_string();
-    assert!(refused.contains("configuration: shadow: is not supported yet"), "{refused}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_nobody_knows_is_a_warning() {
     for version in EnvoyVersion::pinned() {
         let unknown = |document: &mut Value| {

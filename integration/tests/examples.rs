@@ -272,6 +272,8 @@ fn for_bookinfo(file: &PolicyFile, cases: &[&Case]) -> Result<String> {
     document["role"] = json!("gateway");
     // The reason is asked of every answer here.
     document["explain"] = json!({"public": true});
+    // What a policy says can be seen only where it acts.
+    document["stage"] = json!("enforce");
     let rename = |value: &mut Value| {
         let new = value.as_str().and_then(|old| names.get(old)).context("Bookinfo has not so many services")?;
         *value = json!(new);

@@ -14,6 +14,7 @@ use support::{CHICAGO, Edge, HOST, SANJOSE, Setting, World, tag_of, until};
 
 const POLICY: &str = "
 apiVersion: meridian/v1
+explain: {public: true}
 role: gateway
 headers: {servedBy: X-Cell, decision: x-why, route: x-plan}
 regions:

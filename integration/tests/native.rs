@@ -132,10 +132,10 @@ fn case(chance: &mut Chance, tenants: usize) -> Case {
 /// The region that a plan tries first.
 fn first_region(policy: &Policy, plan: &str) -> Result<String> {
     let service = policy.services().first().context("the policy has no service")?;
-    let (_, region) = policy
+    let (_, plan) = policy
         .plan_of_cluster(service.destination.cluster(plan).as_bytes())
         .with_context(|| format!("{plan} is no plan of the policy"))?;
-    Ok(policy.region_name(region).to_owned())
+    Ok(policy.region_name(plan.first).to_owned())
 }
 
 /// Who is to serve; `None` where the policy says nothing, `Some(None)` where it leaves that open.

@@ -4,15 +4,14 @@
 
 use super::{
     ApiVersion, Destination, Document, Drill, Failover, Fence, HeaderMatch, Match, Names, OnUnknownRegion, Probe,
-    Region, RegionName, Rescue, Role, Rule, Service, ServiceName, Share, Stage, Table, Tag, Time, WhenExhausted,
+    Region, RegionName, Rescue, Role, Rule, Service, ServiceName, Shadow, Share, Table, Tag, Time, Verify,
+    WhenExhausted,
 };
 use meridian_core::{Policy, RegionId, ScopeId, ServiceId};
 
 impl From<&Policy> for Document {
     fn from(policy: &Policy) -> Self {
         let source = Source(policy);
-        // The last rule is the implied one.
-        let rules = policy.rules().split_last().map(|(_, rules)| rules).unwrap_or_default();
         Self {
             api_version: ApiVersion::V1,
             role: role(policy.role()),
@@ -21,13 +20,15 @@ impl From<&Policy> for Document {
             regions: policy.regions().iter().map(region).collect(),
             fences: Names(policy.fences().map(|(name, scope)| (name.into(), Fence(source.order(scope)))).collect()),
             services: policy.services().iter().map(service).collect(),
-            rules: rules.iter().map(|rule| source.rule(rule)).collect(),
+            rules: source.rules(),
             outlier_detection: policy.outlier_detection().into(),
             active_health_check: (&policy.health().active_health_check).into(),
             warmup: (&policy.health().warmup).into(),
             drills: policy.drills().iter().map(|drill| source.drill(drill)).collect(),
             table: table(policy.table()),
-            stage: Stage::Enforce,
+            stage: policy.stage().into(),
+            shadow: policy.shadow().map(|shadow| Shadow { rules: Source(shadow).rules() }),
+            verify: Verify { on_mismatch: policy.on_mismatch().into() },
             headers: policy.headers().into(),
             tag: Tag { public: !policy.tag_is_private() },
             explain: policy.explain().into(),
@@ -55,6 +56,12 @@ impl Source<'_> {
     fn order(&self, scope: ScopeId) -> Vec<RegionName> {
         let scope = self.0.scope(scope).into_iter();
         scope.flat_map(|scope| scope.order()).map(|region| self.region(*region)).collect()
+    }
+
+    fn rules(&self) -> Vec<Rule> {
+        // The last rule is the implied one.
+        let rules = self.0.rules().split_last().map(|(_, rules)| rules).unwrap_or_default();
+        rules.iter().map(|rule| self.rule(rule)).collect()
     }
 
     fn rule(&self, rule: &meridian_core::Rule) -> Rule {

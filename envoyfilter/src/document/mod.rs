@@ -16,6 +16,7 @@ mod names;
 mod regions;
 mod rules;
 mod services;
+mod stage;
 mod text;
 
 pub use drills::Drill;
@@ -27,6 +28,7 @@ pub use names::Names;
 pub use regions::{Fence, Region};
 pub use rules::{Failover, OnUnknownRegion, Rescue, Rule, Share, WhenExhausted};
 pub use services::{Destination, Probe, Service};
+pub use stage::{OnMismatch, Shadow, Stage, Verify};
 pub use text::{
     Duration, FenceName, HeaderName, HeaderValue, Host, Label, Method, OneHost, PathPrefix, ProbePath, RegionName,
     ServiceName, Sha256, Time,
@@ -78,9 +80,15 @@ pub struct Document {
     /// How much of the policy the native table holds.
     #[serde(default)]
     pub table: Table,
-    /// Whether the policy acts.
+    /// How far the policy acts.
     #[serde(default)]
     pub stage: Stage,
+    /// Rules to try on the same traffic, counted and never acted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Shadow>,
+    /// What becomes of answers that cannot be right.
+    #[serde(default)]
+    pub verify: Verify,
     /// Other names for the mesh's own headers, which no client may bring.
     #[serde(default)]
     pub headers: Headers,
@@ -131,16 +139,6 @@ pub enum Table {
     Full,
     /// Plans only, for many regions or spellings.
     Plans,
-}
-
-/// Whether the policy acts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub enum Stage {
-    /// It does.
-    #[default]
-    Enforce,
 }
 
 /// Who may see which cluster served a request.

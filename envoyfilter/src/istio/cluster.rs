@@ -24,14 +24,19 @@ pub(super) struct Cluster<'a> {
 
 impl Cluster<'_> {
     pub(super) fn render(&self, files: &mut Files) {
-        let mut needs = Needs::default();
-        self.routes(files, &mut needs);
-        self.probes(&mut needs);
-        self.subsets(files, &needs);
-        self.fences(files, &needs);
+        if self.policy.acts_natively() {
+            let mut needs = Needs::default();
+            self.routes(files, &mut needs);
+            self.probes(&mut needs);
+            self.subsets(files, &needs);
+            self.fences(files, &needs);
+            self.tag(files);
+            self.locks(files);
+        } else if self.options.module.is_none() {
+            let (wrong, instead) = ("`observe` renders the filter and nothing else", "give `--module` or `--oci`");
+            self.complaints.note(&Place::new("policy").key("stage"), wrong, instead);
+        }
         self.filter(files);
-        self.tag(files);
-        self.locks(files);
         kustomize::add(files, self.name);
         files.add_text(format!("{}/mesh-config.yaml", self.name), "", &mesh_config::text());
     }
@@ -139,14 +144,12 @@ impl Cluster<'_> {
             source: self.options.module.as_ref(),
             position: self.options.position,
         };
-        self.add(files, "edge", "What a client may not bring is taken out before anything reads it.", &filter.edge());
-        if let Some(resource) = filter.private() {
-            self.add(files, "edge", "Clients do not see which cluster served them.", &resource);
+        if self.policy.acts_natively() {
+            self.edge(files, &filter);
         }
         let mut sidecars: BTreeSet<&str> = BTreeSet::new();
         for namespace in &self.options.outbound {
             sidecars.insert(namespace);
-            self.add(files, "edge", "The same for what applications send.", &filter.outbound_edge(namespace));
             if let Some(resource) = filter.outbound(namespace) {
                 self.add(files, "filter", "The filter, for the calls of these sidecars.", &resource);
             }
@@ -154,7 +157,7 @@ impl Cluster<'_> {
         if let Some(resource) = filter.gateway() {
             self.add(files, "filter", "The filter, in the gateways.", &resource);
         }
-        if self.options.tag == Tag::Filter {
+        if self.options.tag == Tag::Filter && self.policy.acts_natively() {
             for namespace in self.namespaces() {
                 sidecars.insert(namespace);
                 if let Some(resource) = filter.inbound(namespace) {
@@ -172,6 +175,16 @@ impl Cluster<'_> {
             let mounts = delivery::mounts(module, (gateways, &self.options.gateway_selector), &sidecars);
             let about = "To be listed under `components` where these workloads are declared.";
             files.add(format!("{}/mount/kustomization.yaml", self.name), about, &mounts);
+        }
+    }
+
+    fn edge(&self, files: &mut Files, filter: &Filter<'_>) {
+        self.add(files, "edge", "What a client may not bring is taken out before anything reads it.", &filter.edge());
+        if let Some(resource) = filter.private() {
+            self.add(files, "edge", "Clients do not see which cluster served them.", &resource);
+        }
+        for namespace in &self.options.outbound {
+            self.add(files, "edge", "The same for what applications send.", &filter.outbound_edge(namespace));
         }
     }
 

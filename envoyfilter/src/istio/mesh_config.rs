@@ -1,7 +1,8 @@
 //! What only the mesh's own configuration can say, as a file to read and copy from.
 
 /// The tags of the filter's metrics, as the static Envoy declares them.
-const TAGS: [&str; 9] = ["service", "region", "from", "to", "reason", "cause", "rule", "call", "worker"];
+const TAGS: [&str; 12] =
+    ["service", "region", "from", "to", "reason", "cause", "rule", "call", "worker", "chosen", "served", "result"];
 
 /// The file, every line a comment: it belongs into the mesh's installation, and applying it alone would replace that.
 pub(super) fn text() -> String {

@@ -20,6 +20,8 @@
 //! Clusters that share one control plane (primary-remote) share one table as well: apply the primary's folder, and set `local` in the
 //! policy or a rule's `distribute`, because a `VirtualService` cannot tell its proxies' clusters apart.
 //!
+//! A policy with `stage: observe` is the filter alone, and no other folder: what was there before goes on as it did.
+//!
 //! Every name and number comes from the same compiled policy that the filter decides with.
 
 mod cluster;

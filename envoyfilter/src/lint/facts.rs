@@ -81,14 +81,20 @@ impl Facts {
             region_of_cluster: HashMap::new(),
             regions: policy.regions().iter().map(|region| region.name.clone()).collect(),
             routes: HashMap::new(),
-            stripped: internal(policy).into_iter().collect(),
-            hidden: policy.tag_is_private().then(|| policy.headers().served_by.clone()),
+            stripped: BTreeSet::new(),
+            hidden: None,
             plan_header: policy.headers().route.clone(),
         };
         for region in policy.regions() {
             let clusters = region.clusters.iter().map(|cluster| (cluster.clone(), region.name.clone()));
             facts.region_of_cluster.extend(clusters);
         }
+        // Where the policy is only observed, nothing of it has to be in the mesh.
+        if !policy.acts_natively() {
+            return facts;
+        }
+        facts.stripped.extend(internal(policy));
+        facts.hidden = policy.tag_is_private().then(|| policy.headers().served_by.clone());
         for (index, service) in policy.services().iter().enumerate() {
             let known = ServiceFacts {
                 name: service.name.clone(),
@@ -98,9 +104,7 @@ impl Facts {
             };
             facts.services.entry(service.destination.host.clone()).or_insert(known);
         }
-        for host in policy.virtual_hosts() {
-            facts.host(policy, host);
-        }
+        policy.virtual_hosts().iter().for_each(|host| facts.host(policy, host));
         for probe in policy.probes() {
             let service = policy.service(probe.key.service);
             let known = service.and_then(|service| facts.services.get_mut(&service.destination.host));

@@ -57,7 +57,7 @@ pub fn bootstrap(file: &PolicyFile, site: &Site) -> Result<Bootstrap> {
 #[must_use]
 pub fn listener(file: &PolicyFile, site: &Site) -> Listener {
     let policy = &file.policy;
-    let mut http_filters = Vec::new();
+    let (stripped, mut http_filters) = (stripped(policy), Vec::new());
     if policy.hides_tag() {
         // Not by the route, which would take it away before the filter could check it.
         http_filters.push(HttpFilter::remove_from_responses([&policy.headers().served_by]));
@@ -75,7 +75,10 @@ pub fn listener(file: &PolicyFile, site: &Site) -> Listener {
             request_headers_to_remove: forwarded_never(policy).into_iter().map(str::to_owned).collect(),
         },
         http_filters,
-        early_header_mutation_extensions: vec![EarlyHeaderMutation::remove(stripped(policy))],
+        early_header_mutation_extensions: (!stripped.is_empty())
+            .then(|| EarlyHeaderMutation::remove(stripped))
+            .into_iter()
+            .collect(),
         use_remote_address: true,
         normalize_path: true,
         path_with_escaped_slashes_action: fences_a_path(policy).then_some("UNESCAPE_AND_FORWARD"),
@@ -124,8 +127,11 @@ pub(crate) fn forwarded_never(policy: &Policy) -> Option<&str> {
     policy.explain().key.as_ref().map(|_| policy.headers().explain.as_str())
 }
 
-/// What a client may not bring: the mesh's own headers, and those that rules trust.
+/// What a client may not bring: the mesh's own headers, and those that rules trust. Nothing where the policy is only observed.
 pub(crate) fn stripped(policy: &Policy) -> Vec<String> {
+    if !policy.acts_natively() {
+        return Vec::new();
+    }
     let rules = policy.virtual_hosts().iter().flat_map(|host| host.rules.iter()).filter_map(|id| policy.rule(*id));
     let trusted = rules.flat_map(|rule| &rule.matches.headers).filter(|header| header.trusted);
     let mut names = internal(policy);

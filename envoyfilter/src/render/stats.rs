@@ -5,7 +5,8 @@
 
 use crate::envoy::{StatsConfig, TagSpecifier};
 
-const TAGS: [&str; 9] = ["service", "region", "from", "to", "reason", "cause", "rule", "call", "worker"];
+const TAGS: [&str; 12] =
+    ["service", "region", "from", "to", "reason", "cause", "rule", "call", "worker", "chosen", "served", "result"];
 
 pub(super) fn config() -> Option<StatsConfig> {
     let tag = |name: &&str| TagSpecifier { tag_name: (*name).to_owned(), regex: format!(r"({name}=\.=(.*?);\.;)") };

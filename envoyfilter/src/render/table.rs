@@ -30,6 +30,9 @@ pub fn virtual_hosts(policy: &Policy) -> Vec<VirtualHost> {
 
 /// The plans a host's routes lead to.
 pub fn plans(policy: &Policy, host: &meridian_core::VirtualHost) -> BTreeSet<Plan> {
+    if !policy.acts_natively() {
+        return observed(policy, host).map(home_plan).into_iter().collect();
+    }
     host.rules.iter().filter_map(|id| policy.rule(*id)).flat_map(|rule| rule_plans(policy, rule)).collect()
 }
 
@@ -40,8 +43,21 @@ pub fn route_count(policy: &Policy, host: &meridian_core::VirtualHost) -> usize 
     rules.map(|rule| 2 + spellings(policy, rule).count() + rule_plans(policy, rule).len()).sum()
 }
 
+/// The rule that a host has where the policy is only observed: the implied one, which every host ends with.
+fn observed<'p>(policy: &'p Policy, host: &meridian_core::VirtualHost) -> Option<&'p Rule> {
+    host.rules.last().and_then(|id| policy.rule(*id))
+}
+
+/// Where requests of a rule go that ask for nothing, unless they are shared out.
+fn home_plan(rule: &Rule) -> Plan {
+    Plan { scope: rule.scope_for(rule.home()), first: rule.home() }
+}
+
 fn routes(policy: &Policy, host: &meridian_core::VirtualHost) -> Option<Vec<Route>> {
     let service = policy.service(host.service)?;
+    if !policy.acts_natively() {
+        return Some(RuleRoutes { policy, service, rule: observed(policy, host)? }.observed());
+    }
     let rules = host.rules.iter().filter_map(|id| policy.rule(*id));
     Some(rules.flat_map(|rule| RuleRoutes { policy, service, rule }.routes()).collect())
 }
@@ -74,6 +90,14 @@ struct RuleRoutes<'a> {
 }
 
 impl RuleRoutes<'_> {
+    /// The service as it is without a policy.
+    fn observed(&self) -> Vec<Route> {
+        let home = self.route("observed".to_owned(), Vec::new(), self.target(home_plan(self.rule)));
+        let bare =
+            |route| Route { response_headers_to_remove: Vec::new(), request_headers_to_remove: Vec::new(), ..route };
+        home.map(bare).into_iter().collect()
+    }
+
     fn routes(&self) -> Vec<Route> {
         let (policy, rule, name) = (self.policy, self.rule, &self.rule.name);
         let (header, plan_header) = (policy.region_header(), &policy.headers().route);
@@ -104,7 +128,7 @@ impl RuleRoutes<'_> {
     /// Where requests go that ask for no region: home, or shared out.
     fn home(&self) -> Option<ClusterSpecifier> {
         let plan = |region| Plan { scope: self.rule.scope_for(region), first: region };
-        let Some(split) = self.rule.split() else { return self.target(plan(self.rule.home())) };
+        let Some(split) = self.rule.split() else { return self.target(home_plan(self.rule)) };
         let share = |(region, percent): &(RegionId, u8)| {
             Some(ClusterWeight { name: self.cluster(plan(*region))?, weight: u32::from(*percent) })
         };

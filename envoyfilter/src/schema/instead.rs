@@ -78,14 +78,17 @@ impl<'s> Place<'s> {
         keys
     }
 
-    /// What to write instead of a key that is not known here: the same where it is known, if that is one place, or a known one.
+    /// What to write instead of a key that is not known here: the same where it is known, if that is in few places, or a known one.
     fn instead_of_key(self, name: &str) -> String {
         let mut places = Vec::new();
         Self { schema: self.root, ..self }.places_of(name, "", &mut places);
-        match places.as_slice() {
-            [place] => format!("`{name}` inside `{place}`, where it belongs"),
-            _ => one_of(self.keys()),
+        // Rules that are only tried have the shape of those in force, which is where people mean.
+        places.retain(|place| !place.starts_with("shadow."));
+        if places.is_empty() || places.len() > 3 {
+            return one_of(self.keys());
         }
+        let places: Vec<_> = places.iter().map(|place| format!("`{place}`")).collect();
+        format!("`{name}` inside {}, where it belongs", places.join(" or "))
     }
 
     /// The objects of the schema that know a key, by their paths.

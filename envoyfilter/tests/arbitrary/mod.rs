@@ -30,7 +30,7 @@ fn document(region_names: &[&'static str], service_names: &[&'static str]) -> im
         select(&["region", "X-Where"][..]).prop_map(HeaderName::from),
         select(&[Table::Full, Table::Plans][..]),
         (headers(), any::<bool>()),
-        explain(),
+        (stage(), explain()),
         vec("[a-z]{1,8}", 0..2),
     );
     let parts = (
@@ -42,7 +42,7 @@ fn document(region_names: &[&'static str], service_names: &[&'static str]) -> im
         vec(drill(&regions, &services), 0..3),
     );
     (head, parts).prop_flat_map(move |(head, parts)| {
-        let (role, local, region_header, table, (headers, public), explain, critical) = head;
+        let (role, local, region_header, table, (headers, public), (stage, explain), critical) = head;
         let (regions, services, (eu, far), (outlier_detection, active_health_check), warmup, drills) = parts;
         let fences = [("eu", Some(eu)), ("far", far)];
         let fences = fences.into_iter().filter_map(|(name, fence)| Some((FenceName::from(name), fence?)));
@@ -60,18 +60,27 @@ fn document(region_names: &[&'static str], service_names: &[&'static str]) -> im
             warmup,
             drills: numbered(drills, |drill, name| drill.name = name),
             table,
-            stage: Stage::Enforce,
+            stage: stage.0,
+            shadow: None,
+            verify: Verify { on_mismatch: stage.1 },
             headers,
             explain,
             tag: Tag { public },
             critical,
         };
-        let rule = rule(&document);
-        vec(rule, 0..4).prop_map(move |rules| Document {
-            rules: numbered(rules, |rule, name| rule.name = name),
+        let rules = || vec(rule(&document), 0..4).prop_map(|rules| numbered(rules, |rule, name| rule.name = name));
+        let shadow = document.stage == Stage::Enforce;
+        (rules(), option::of(rules())).prop_map(move |(rules, tried)| Document {
+            rules,
+            shadow: tried.filter(|_| shadow).map(|rules| Shadow { rules }),
             ..document.clone()
         })
     })
+}
+
+fn stage() -> impl Strategy<Value = (Stage, OnMismatch)> {
+    let stages = prop_oneof![1 => Just(Stage::Observe), 1 => Just(Stage::Native), 4 => Just(Stage::Enforce)];
+    (stages, select(&[OnMismatch::Count, OnMismatch::Block][..]))
 }
 
 fn explain() -> impl Strategy<Value = Explain> {

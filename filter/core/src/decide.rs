@@ -82,6 +82,20 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 10] = [
+        Self::Asked,
+        Self::Local,
+        Self::Weighted,
+        Self::Failover,
+        Self::HalfOpen,
+        Self::Ramp,
+        Self::Drill,
+        Self::Exhausted,
+        Self::UnknownRegion,
+        Self::Fenced,
+    ];
+
     /// The name in headers, metrics and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {

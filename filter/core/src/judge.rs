@@ -5,8 +5,10 @@
 //! [`judge`] never needs it otherwise. A failed attempt that Envoy rescued is invisible but for the count, so the wanted region is
 //! charged for it and nobody else: with several candidates anything more would be a guess.
 
+use crate::decide::{Decision, Verdict};
 use crate::health::{CellKey, Event, Outcome};
 use crate::ids::{RegionId, ServiceId};
+use crate::plan::Plan;
 use crate::policy::Policy;
 
 /// What the response headers say.
@@ -32,8 +34,8 @@ pub struct UpstreamFacts {
     pub answered: bool,
     /// The region of the last host tried, from the control plane's own data.
     pub region: Option<RegionId>,
-    /// The service and first region of the plan that was used.
-    pub planned: Option<(ServiceId, RegionId)>,
+    /// The service and the plan that was used.
+    pub planned: Option<(ServiceId, Plan)>,
 }
 
 /// What was decided for the request, if anything was: a calm request is not looked at.
@@ -41,10 +43,19 @@ pub struct UpstreamFacts {
 pub struct Expected {
     /// The service.
     pub service: ServiceId,
-    /// The chosen region.
-    pub region: RegionId,
+    /// The chosen plan.
+    pub plan: Plan,
     /// Whether the request holds a half-open token of the chosen region.
     pub probe: bool,
+}
+
+impl Expected {
+    /// By a decision; nothing where it left the region open, or refused.
+    #[must_use]
+    pub fn by(decision: &Decision) -> Option<Self> {
+        let Verdict::Route { plan, .. } = decision.verdict else { return None };
+        Some(Self { service: decision.service, plan, probe: decision.token().is_some() })
+    }
 }
 
 /// How a request was answered.
@@ -84,8 +95,18 @@ pub struct Judgement {
     pub events: [Option<Event>; 2],
     /// A token whose request proved nothing about its region.
     pub returned_token: Option<CellKey>,
-    /// The serving side's tag and the control plane's data disagree.
-    pub mismatch: bool,
+    /// It cannot be right.
+    pub mismatch: Option<Mismatch>,
+}
+
+/// An answer that cannot be right: the serving side's tag and the control plane's data disagree, or it came from a region that is not in
+/// the plan. Neither happens while everybody is who they say they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The region that should have answered, if that is known.
+    pub chosen: Option<RegionId>,
+    /// The region that did: by the control plane's data, else by its own tag.
+    pub served: RegionId,
 }
 
 /// Whether the headers alone say that the request was answered as decided.
@@ -95,7 +116,7 @@ pub fn is_plain(policy: &Policy, response: &ResponseFacts<'_>, expected: Option<
     outcome(response) == Outcome::Success
         && response.attempts <= 1
         && tagged.is_some()
-        && expected.is_none_or(|expected| tagged == Some(expected.region))
+        && expected.is_none_or(|expected| tagged == Some(expected.plan.first))
 }
 
 /// Judges a response. `upstream` is needed where the response is not [plain](is_plain).
@@ -110,8 +131,11 @@ pub fn judge(
     let tagged = response.tag.and_then(|tag| policy.region_tagged(tag));
     let last_tried = facts.region.or(tagged);
     let answered = facts.answered || tagged.is_some();
-    let planned = expected.map(|e| (e.service, e.region)).or(facts.planned);
-    let probe = expected.filter(|e| e.probe).map(|e| CellKey { service: e.service, region: e.region });
+    let planned = expected.map(|e| (e.service, e.plan)).or(facts.planned);
+    let inside =
+        |region| planned.and_then(|(_, plan)| policy.scope(plan.scope)).is_none_or(|scope| scope.contains(region));
+    let planned = planned.map(|(service, plan)| (service, plan.first));
+    let probe = expected.filter(|e| e.probe).map(|e| CellKey { service: e.service, region: e.plan.first });
     // Only the serving side itself can say that a failure is its own.
     let outcome = match outcome(response) {
         Outcome::GatewayError if tagged.is_none() => Outcome::Unreachable,
@@ -153,7 +177,11 @@ pub fn judge(
         served: last_tried.filter(|_| answered),
         events,
         returned_token: probe.filter(|_| !proved),
-        mismatch: facts.region.is_some() && tagged.is_some() && facts.region != tagged,
+        mismatch: last_tried.filter(|_| answered).and_then(|served| {
+            let contradicted = tagged.is_some_and(|tagged| tagged != served);
+            let chosen = planned.map(|(_, region)| region);
+            (contradicted || !inside(served)).then_some(Mismatch { chosen, served })
+        }),
     }
 }
 

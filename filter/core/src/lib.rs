@@ -27,6 +27,7 @@ pub mod probe;
 mod region;
 pub mod request;
 mod rule;
+pub mod shadow;
 pub mod worker;
 
 pub use config::{LocalHints, Problem, Severity, UnknownKeys, compile};
@@ -38,7 +39,7 @@ pub use header_names::HeaderNames;
 pub use health::OutlierDetection;
 pub use ids::{RegionId, RuleId, ScopeId, ServiceId};
 pub use plan::{Plan, Scope};
-pub use policy::{Asked, Destination, Policy, Role, Service, Table, Timestamp, VirtualHost};
+pub use policy::{Asked, Destination, OnMismatch, Policy, Role, Service, Stage, Table, Timestamp, VirtualHost};
 pub use region::Region;
 pub use rule::{Applies, HeaderMatch, Method, OnUnknownRegion, Rescue, Rule, RuleMatch, Split, WhenExhausted};
 

@@ -38,6 +38,13 @@ pub struct Policy {
     pub(crate) health: HealthSettings,
     pub(crate) probes: Box<[Probe]>,
     pub(crate) drills: Box<[Drill]>,
+    pub(crate) stage: Stage,
+    pub(crate) on_mismatch: OnMismatch,
+    /// The same with other rules.
+    pub(crate) shadow: Option<Box<Policy>>,
+    /// Plans by name, as positions in `plan_list`.
+    pub(crate) plans: AsciiMap,
+    pub(crate) plan_list: Box<[Plan]>,
     pub(crate) explain: Explain,
     pub(crate) revision: u16,
 }
@@ -61,6 +68,28 @@ pub enum Table {
     Full,
     /// Plans only: the filter routes by header; for many regions or spellings.
     Plans,
+}
+
+/// How far the policy acts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing is rendered but the filter, which decides and counts what would have been different.
+    Observe,
+    /// The native table acts; the filter decides and counts where it would have decided otherwise.
+    Native,
+    /// Both act.
+    #[default]
+    Enforce,
+}
+
+/// What becomes of an answer that cannot be right: whose tag the control plane contradicts, or that came from outside the plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnMismatch {
+    /// It is counted, and passed on.
+    #[default]
+    Count,
+    /// It is counted, and the client gets a 502 instead.
+    Block,
 }
 
 /// A service: the scope of health, and what native routes are made for.
@@ -181,6 +210,11 @@ impl Policy {
             health,
             probes,
             drills,
+            stage,
+            on_mismatch,
+            shadow,
+            plans,
+            plan_list,
             explain,
             revision: _,
         } = self;
@@ -201,6 +235,14 @@ impl Policy {
             && *health == other.health
             && *probes == other.probes
             && *drills == other.drills
+            && *stage == other.stage
+            && *on_mismatch == other.on_mismatch
+            && match (shadow, &other.shadow) {
+                (Some(shadow), Some(other)) => shadow.means_the_same_as(other),
+                (shadow, other) => shadow.is_none() && other.is_none(),
+            }
+            && *plans == other.plans
+            && *plan_list == other.plan_list
             && *explain == other.explain
     }
 
@@ -243,7 +285,7 @@ impl Policy {
     /// Whether answers leave here without the tag of who served them: at an edge. Between proxies of the mesh it always stands.
     #[must_use]
     pub fn hides_tag(&self) -> bool {
-        self.role == Role::Gateway && self.tag_is_private()
+        self.role == Role::Gateway && self.tag_is_private() && self.acts_natively()
     }
 
     /// Every region, in the order of the document.
@@ -292,6 +334,42 @@ impl Policy {
     #[must_use]
     pub fn drills(&self) -> &[Drill] {
         &self.drills
+    }
+
+    /// How far the policy acts.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// Whether anything but the filter is rendered: the native table, and what goes with it.
+    #[must_use]
+    pub fn acts_natively(&self) -> bool {
+        self.stage != Stage::Observe
+    }
+
+    /// Whether what the filter decides is done.
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        self.stage == Stage::Enforce
+    }
+
+    /// What becomes of an answer that cannot be right.
+    #[must_use]
+    pub fn on_mismatch(&self) -> OnMismatch {
+        self.on_mismatch
+    }
+
+    /// The same policy with the rules that are only tried, if there are any.
+    #[must_use]
+    pub fn shadow(&self) -> Option<&Self> {
+        self.shadow.as_deref()
+    }
+
+    /// Whether every request has to be decided, even where the native table is right: to compare, somebody has to know.
+    #[must_use]
+    pub fn compares(&self) -> bool {
+        !self.acts() || self.shadow.is_some()
     }
 
     /// Who may ask for the explanation of a decision.
@@ -426,10 +504,16 @@ impl Policy {
         }
     }
 
-    /// The service and the plan's first region of an Envoy cluster named as [`Destination::cluster`] does, or of one version of the
-    /// service under that plan (`v1-<plan>`).
+    /// The plan that tries a region first and then every other.
     #[must_use]
-    pub fn plan_of_cluster(&self, cluster: &[u8]) -> Option<(ServiceId, RegionId)> {
+    pub fn everywhere(&self, first: RegionId) -> Plan {
+        Plan { scope: ScopeId(0), first }
+    }
+
+    /// The service and the plan of an Envoy cluster named as [`Destination::cluster`] does, or of one version of the service under that
+    /// plan (`v1-<plan>`).
+    #[must_use]
+    pub fn plan_of_cluster(&self, cluster: &[u8]) -> Option<(ServiceId, Plan)> {
         let text = std::str::from_utf8(cluster).ok()?;
         let mut parts = text.splitn(4, '|');
         let (_, port, subset, host) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
@@ -439,19 +523,10 @@ impl Policy {
             .iter()
             .position(|service| service.destination.port == port && service.destination.host == host)
             .and_then(ServiceId::at)?;
-        let mut plans =
+        let mut names =
             std::iter::once(subset).chain(subset.match_indices('-').filter_map(|(at, _)| subset.get(at + 1..)));
-        let region = plans.find_map(|plan| self.first_region(plan))?;
-        Some((service, region))
-    }
-
-    /// The region that a plan tries first, by the plan's name.
-    fn first_region(&self, plan: &str) -> Option<RegionId> {
-        let name = plan.strip_prefix("prefer-").or_else(|| plan.strip_prefix("only-"))?;
-        self.region_named(name).or_else(|| {
-            // `-in-` may stand inside a region's name, so every cut is tried.
-            name.match_indices("-in-").find_map(|(at, _)| self.region_named(name.get(..at)?))
-        })
+        let plan = names.find_map(|name| self.plan_list.get(usize::from(self.plans.get(name.as_bytes())?)))?;
+        Some((service, *plan))
     }
 }
 

@@ -10,14 +10,14 @@ use crate::health::{CellKey, HealthSettings};
 use crate::hosts::{HostPattern, HostTable};
 use crate::ids::{RegionId, RuleId, ScopeId, ServiceId};
 use crate::plan::{Plan, Scope, ScopeName};
-use crate::policy::{Policy, Role, Service, Table, VirtualHost};
+use crate::policy::{OnMismatch, Policy, Role, Service, Stage, Table, VirtualHost};
 use crate::probe::Probe;
 use crate::region::Region;
 use crate::rule::Rule;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The parts read so far.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Builder {
     /// What the mesh's own headers are called; nothing else may be called so.
     pub(super) headers: HeaderNames,
@@ -43,6 +43,7 @@ struct MeshHost {
 }
 
 /// What needs no names.
+#[derive(Clone)]
 pub(super) struct Settings {
     pub(super) role: Role,
     /// The Kubernetes namespace this Envoy runs in, where a service's first label is name enough.
@@ -53,6 +54,9 @@ pub(super) struct Settings {
     pub(super) tag_is_private: bool,
     pub(super) health: HealthSettings,
     pub(super) drills: Vec<Drill>,
+    pub(super) stage: Stage,
+    pub(super) on_mismatch: OnMismatch,
+    pub(super) shadow: Option<Policy>,
     pub(super) explain: Explain,
     pub(super) revision: u16,
 }
@@ -181,6 +185,7 @@ impl Builder {
         });
         let short = short.flat_map(|(host, index)| host.short.iter().map(move |pattern| (pattern, index)));
         let hosts = HostTable::new(own.chain(short));
+        let (plans, plan_list) = self.plans();
         Some(Policy {
             role: settings.role,
             table: settings.table,
@@ -199,6 +204,11 @@ impl Builder {
             health: settings.health,
             probes: probes.into(),
             drills: settings.drills.into(),
+            stage: settings.stage,
+            on_mismatch: settings.on_mismatch,
+            shadow: settings.shadow.map(Box::new),
+            plans,
+            plan_list,
             explain: settings.explain,
             revision: settings.revision,
         })
@@ -298,6 +308,15 @@ impl Builder {
     pub(super) fn owner(&self, host: &HostPattern) -> &str {
         let owner = self.hosts.iter().find(|(pattern, _)| pattern == host).map(|(_, service)| service.index());
         owner.and_then(|index| self.services.get(index)).map_or("this service", |service| &service.name)
+    }
+
+    /// Every plan by its name. Beyond 65,536 of them an answer's plan is not known, which costs accuracy and nothing else.
+    fn plans(&self) -> (AsciiMap, Box<[Plan]>) {
+        let scopes = self.scopes.iter().enumerate().filter_map(|(index, scope)| Some((ScopeId::at(index)?, scope)));
+        let named =
+            scopes.flat_map(|(id, scope)| scope.plans().map(move |(first, name)| (name, Plan { scope: id, first })));
+        let (names, plans): (Vec<_>, Vec<_>) = named.take(usize::from(u16::MAX) + 1).unzip();
+        (AsciiMap::new(names.into_iter().map(str::to_owned).zip(0..=u16::MAX)), plans.into())
     }
 
     /// Two plans of one name would be one Istio subset with two meanings; and a subset's name is a DNS label.

@@ -18,12 +18,13 @@ mod reader;
 mod regions;
 mod rules;
 mod services;
+mod shadow;
 mod time;
 
 pub use problem::{Problem, Severity};
 
 use crate::ids::RegionId;
-use crate::policy::{Policy, Role, Table};
+use crate::policy::{OnMismatch, Policy, Role, Stage, Table};
 use builder::Builder;
 use fingerprint::fingerprint;
 use reader::Reader;
@@ -68,9 +69,12 @@ const TOP: &[&str] = &[
     "drills",
     "headers",
     "explain",
+    "verify",
+    "shadow",
 ];
 const ROLES: &[(&str, Role)] = &[("gateway", Role::Gateway), ("outbound", Role::Outbound), ("inbound", Role::Inbound)];
-const LATER: &[&str] = &["shadow", "verify"];
+const STAGES: &[(&str, Stage)] = &[("observe", Stage::Observe), ("native", Stage::Native), ("enforce", Stage::Enforce)];
+const ON_MISMATCH: &[(&str, OnMismatch)] = &[("count", OnMismatch::Count), ("block", OnMismatch::Block)];
 
 /// Compiles a document. The policy is there exactly if no problem is an error.
 ///
@@ -98,7 +102,7 @@ fn critical(document: &Value) -> Vec<String> {
 }
 
 fn build(reader: &Reader, document: &Value, hints: &LocalHints<'_>) -> Option<Policy> {
-    let root = reader.root(document).object(TOP, LATER)?;
+    let root = reader.root(document).object(TOP, &[])?;
     match root.required("apiVersion").and_then(|node| node.text()) {
         Some("meridian/v1") | None => {}
         Some(other) => {
@@ -110,11 +114,11 @@ fn build(reader: &Reader, document: &Value, hints: &LocalHints<'_>) -> Option<Po
     }
     let role = root.required("role").and_then(|node| node.choice(ROLES, &[]));
     let table = root.get("table").and_then(|node| node.choice(&[("full", Table::Full), ("plans", Table::Plans)], &[]));
-    if let Some(stage) = root.get("stage") {
-        let _: Option<()> = stage.choice(&[("enforce", ())], &["observe", "native"]);
-    }
     let tag = root.get("tag").and_then(|node| node.object(&["public"], &[]));
     let public = tag.and_then(|tag| tag.get("public")).and_then(|node| node.boolean());
+    let stage = root.get("stage").and_then(|node| node.choice(STAGES, &[])).unwrap_or_default();
+    let verify = root.get("verify").and_then(|node| node.object(&["onMismatch"], &[]));
+    let on_mismatch = verify.and_then(|verify| verify.get("onMismatch")?.choice(ON_MISMATCH, &[]));
     let mut builder = Builder::default();
     builder.headers = headers::read(&root);
     let header = match root.get("regionHeader") {
@@ -125,26 +129,33 @@ fn build(reader: &Reader, document: &Value, hints: &LocalHints<'_>) -> Option<Po
     let local = local(&root, &builder, hints);
     regions::read_fences(&root, &mut builder);
     services::read(&root, &mut builder);
+    let shadow_rules = shadow::read(&root, &builder, local, stage);
     rules::read(&root, &mut builder, local);
     let drills = drills::read(&root, &mut builder);
-    let health = outlier::read(&root, builder.probed());
+    // What is not rendered leads no probe anywhere.
+    let probed = if stage == Stage::Observe { Vec::new() } else { builder.probed() };
+    let health = outlier::read(&root, probed);
     let explain = explain::read(&root);
 
-    builder.finish(
-        &root,
-        builder::Settings {
-            role: role?,
-            namespace: hints.namespace.map(str::to_owned),
-            table: table.unwrap_or_default(),
-            local,
-            region_header: header?,
-            tag_is_private: public == Some(false),
-            health,
-            drills,
-            explain,
-            revision: fingerprint(document),
-        },
-    )
+    let mut settings = builder::Settings {
+        role: role?,
+        namespace: hints.namespace.map(str::to_owned),
+        table: table.unwrap_or_default(),
+        local,
+        region_header: header?,
+        tag_is_private: public == Some(false),
+        health,
+        drills,
+        stage,
+        on_mismatch: on_mismatch.unwrap_or_default(),
+        shadow: None,
+        explain,
+        revision: fingerprint(document),
+    };
+    if let Some(rules) = shadow_rules {
+        settings.shadow = rules.finish(&root, settings.clone());
+    }
+    builder.finish(&root, settings)
 }
 
 /// The region this Envoy runs in: as the document says, else by cluster id, else by locality, else unknown.

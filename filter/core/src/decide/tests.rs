@@ -336,7 +336,9 @@ mod properties {
             if let Verdict::Route { plan, .. } = decision.verdict {
                 let service = policy.service(decision.service).unwrap();
                 let cluster = service.destination.cluster(policy.plan_name(plan).unwrap());
-                prop_assert_eq!(policy.plan_of_cluster(cluster.as_bytes()), Some((decision.service, plan.first)));
+                let found = policy.plan_of_cluster(cluster.as_bytes());
+                // Two fences of the same regions have plans of one name, which are one plan.
+                prop_assert_eq!(found.map(|(service, plan)| (service, policy.plan_name(plan))), Some((decision.service, policy.plan_name(plan))));
             }
         }
 
@@ -346,7 +348,9 @@ mod properties {
             if let Verdict::Route { plan, .. } = decision.verdict {
                 let service = policy.service(decision.service).unwrap();
                 let cluster = service.destination.cluster(&format!("{version}-{}", policy.plan_name(plan).unwrap()));
-                prop_assert_eq!(policy.plan_of_cluster(cluster.as_bytes()), Some((decision.service, plan.first)));
+                let found = policy.plan_of_cluster(cluster.as_bytes());
+                // Two fences of the same regions have plans of one name, which are one plan.
+                prop_assert_eq!(found.map(|(service, plan)| (service, policy.plan_name(plan))), Some((decision.service, policy.plan_name(plan))));
             }
         }
 

@@ -42,7 +42,7 @@ impl Case {
         };
         let upstream =
             UpstreamFacts { tried: self.tried, answered: self.answered, region: self.from.map(region), planned: None };
-        let expected = Expected { service: wanted.service, region: wanted.region, probe: self.probe };
+        let expected = Expected { service: wanted.service, plan: plan(&self.policy, "eu-west-1"), probe: self.probe };
         judge(&self.policy, &response, Some(upstream), Some(expected))
     }
 
@@ -51,6 +51,14 @@ impl Case {
         let name = |event: &Event| (self.policy.region_name(event.key.region).to_owned(), event.outcome);
         self.judge().events.iter().flatten().map(name).collect()
     }
+}
+
+/// The plan of a region among all.
+fn plan(policy: &Policy, region: &str) -> Plan {
+    let (_, plan) = policy
+        .plan_of_cluster(format!("outbound|80|prefer-{region}|page.default.svc.cluster.local").as_bytes())
+        .unwrap();
+    plan
 }
 
 fn charge(region: &str, outcome: Outcome) -> (String, Outcome) {
@@ -138,16 +146,31 @@ fn a_probe_that_was_answered_keeps_its_token_for_the_record() {
 
 #[test]
 fn a_tag_that_contradicts_the_control_plane_is_a_mismatch() {
-    assert!(Case { tag: Some("EAST"), ..case(200) }.judge().mismatch);
-    assert!(!Case { tag: Some("WEST"), ..case(200) }.judge().mismatch);
-    assert!(!case(200).judge().mismatch);
+    assert!(Case { tag: Some("EAST"), ..case(200) }.judge().mismatch.is_some());
+    assert!(Case { tag: Some("WEST"), ..case(200) }.judge().mismatch.is_none());
+    assert!(case(200).judge().mismatch.is_none());
+}
+
+#[test]
+fn an_answer_from_outside_the_plan_is_a_mismatch_and_names_both_regions() {
+    let policy = policy(&crate::testing::with_rules(serde_json::json!([{"name": "a", "fence": "eu"}])));
+    let cluster = b"outbound|80|prefer-eu-west-1-in-eu|page.default.svc.cluster.local";
+    let region = |name: &str| policy.region_named(name).unwrap();
+    let judged = |from: &str| {
+        let (response, planned) =
+            (ResponseFacts { status: 200, grpc_status: None, attempts: 1, tag: None }, policy.plan_of_cluster(cluster));
+        let upstream = UpstreamFacts { tried: true, answered: true, region: Some(region(from)), planned };
+        judge(&policy, &response, Some(upstream), None).mismatch
+    };
+    assert_eq!(judged("eu-central-1"), None, "Envoy may move inside the fence");
+    assert_eq!(judged("us-east-1"), Some(Mismatch { chosen: Some(region("eu-west-1")), served: region("us-east-1") }));
 }
 
 #[test]
 fn a_plain_answer_is_tagged_by_the_chosen_region_below_500_and_not_retried() {
     let policy = policy(&document());
     let wanted = key(&policy, "eu-west-1");
-    let expected = Some(Expected { service: wanted.service, region: wanted.region, probe: false });
+    let expected = Some(Expected { service: wanted.service, plan: plan(&policy, "eu-west-1"), probe: false });
     let plain = |status, attempts, tag: Option<&'static str>| {
         is_plain(&policy, &ResponseFacts { status, grpc_status: None, attempts, tag: tag.map(str::as_bytes) }, expected)
     };

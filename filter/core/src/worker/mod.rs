@@ -51,7 +51,7 @@ impl Worker {
     /// Whether the native table is right for every request as it stands, so that there is nothing to decide.
     #[must_use]
     pub fn is_calm(&self, policy: &Policy) -> bool {
-        policy.table() == Table::Full && self.health().is_calm() && !self.drilling.get()
+        policy.table() == Table::Full && !policy.compares() && self.health().is_calm() && !self.drilling.get()
     }
 
     /// Decides for a request, and takes the token if the decision needs one. `None`: as of [`decide`].
@@ -71,7 +71,8 @@ impl Worker {
         for _ in 0..ROUNDS {
             let decided = decide(policy, &self.health(), request, now, random())?;
             decision = Some(decided);
-            let Some(key) = decided.token() else { break };
+            // Whoever only watches takes nothing from anybody.
+            let Some(key) = decided.token().filter(|_| policy.acts()) else { break };
             // Losing the race for the token leaves fresher health behind, which says so: the next round decides otherwise.
             if self.health.update(store, |health| health.take_token(key, now, settings)) {
                 break;

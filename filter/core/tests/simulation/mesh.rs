@@ -290,7 +290,8 @@ impl Mesh {
         }
         let this = &self.requests[request];
         let at = &mut self.gateways[gateway];
-        let planned = this.route.first().map(|region| at.key(service, *region)).map(|key| (key.service, key.region));
+        let planned = this.route.first().map(|region| at.key(service, *region));
+        let planned = planned.map(|key| (key.service, at.policy.everywhere(key.region)));
         let region = last.map(|region| at.key(service, region).region);
         let signature = by.map(tag);
         let answered = matches!(reply, Reply::Answer { .. });

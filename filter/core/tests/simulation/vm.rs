@@ -81,11 +81,7 @@ impl Vm {
 
     pub(crate) fn response<S: Store>(&mut self, host: &Host<'_, S>, trail: &Trail, answer: &Answer<'_>) -> Vec<Change> {
         let expected = match trail {
-            Trail::Decided(decision) => decision.chosen().map(|region| Expected {
-                service: decision.service,
-                region,
-                probe: decision.token().is_some(),
-            }),
+            Trail::Decided(decision) => Expected::by(decision),
             Trail::Native => None,
             Trail::Refused(_) => return Vec::new(),
         };
