@@ -4,7 +4,7 @@ STEP := @$(SETUP)/step.sh
 MAKEFLAGS += --no-print-directory
 DEMO_OPTIONS = $(if $(KEEP),--keep) $(foreach o,PORT ENVOY WORKERS RATE,$(if $($o),--$(shell echo $o | tr A-Z a-z) $($o)))
 
-.PHONY: help module envoy demo verify test soak bench lint clean kind-up kind-verify kind-drill kind-down
+.PHONY: help module envoy demo verify test soak bench outages lint clean kind-up kind-verify kind-drill kind-down
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,10 @@ soak: ## the tests that draw their cases, for as long as you like: MINUTES=10 or
 
 bench: module ## measure beside an empty filter, Lua and native routes, into bench/RESULTS.md (QUICK=1: only a look)
 	@cargo run --quiet --profile measure --locked -p meridian-bench -- $(if $(QUICK),--quick)
+
+outages: module ## lose a region in front of Meridian and of other ways to route by region: bench/OUTAGES.md (OPTIONS="--only frozen")
+	@cargo build --quiet --locked -p meridian-integration --bins
+	@cargo run --quiet --locked -p meridian-bench --bin outages -- $(OPTIONS)
 
 lint: ## formatting, clippy, documentation, shell scripts
 	cargo fmt --all --check

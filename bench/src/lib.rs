@@ -5,6 +5,7 @@
 
 pub mod arms;
 pub mod cpu;
+pub mod outage;
 pub mod results;
 pub mod stage;
 pub mod statistics;

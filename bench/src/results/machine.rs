@@ -35,7 +35,7 @@ fn kib(bytes: u64) -> f64 {
 }
 
 /// The model, as the kernel names it.
-fn processor() -> String {
+pub(crate) fn processor() -> String {
     let known = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = known.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     model.map_or_else(|| "unknown".to_owned(), |(_, model)| model.to_owned())
@@ -49,7 +49,7 @@ fn sdk() -> String {
 }
 
 /// What a command says; nothing if it cannot be asked.
-fn said(program: &str, arguments: &[&str]) -> String {
+pub(crate) fn said(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 mod cpu;
 mod decisions;
-mod machine;
+pub(crate) mod machine;
 
 use std::fs;
 
