@@ -55,7 +55,7 @@ impl Metrics {
     }
 
     fn id(&self, kind: Metric, name: &str, tags: &[(&str, &str)]) -> Option<u32> {
-        let mut full = String::with_capacity(96);
+        let mut full = String::with_capacity(160);
         for (tag, value) in tags {
             let _ = write!(full, "{tag}=.={value};.;");
         }

@@ -186,7 +186,7 @@ pub fn decide(
         }
         _ => choice.choose(want, wish)?,
     };
-    let native = native_plan(policy, rule, lines);
+    let native = native_plan(policy, rule, lines, asked);
     Some(Decision { service: host.service, rule: rule_id, asked, want, native, drilled, verdict })
 }
 
@@ -242,7 +242,7 @@ impl Choice<'_> {
         let scope = self.policy.scope(scope_id)?;
         let drills = self.policy.drills();
         // A drilled region is in no plan that is used.
-        let alone = !self.drilled.is_empty() && scope.order().iter().any(|region| self.drilled.takes(*region, drills));
+        let alone = drills.iter().any(|drill| self.drilled.takes(drill.region, drills) && scope.contains(drill.region));
         let route = |first, reason| {
             let single = self.rule.single(first).filter(|_| alone);
             Verdict::Route { plan: Plan { scope: single.unwrap_or(scope_id), first }, reason }

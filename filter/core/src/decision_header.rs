@@ -11,6 +11,9 @@ use crate::judge::Delivery;
 use crate::policy::{Asked, Policy};
 use std::fmt::Write;
 
+/// As long as a header is, with one region skipped and names as they are: no growing, which copies.
+const LENGTH: usize = 224;
+
 /// What the header tells.
 #[derive(Clone, Copy, Debug)]
 pub struct DecisionRecord<'a> {
@@ -31,7 +34,7 @@ pub fn decision_header(
     record: &DecisionRecord<'_>,
     candidates: impl Iterator<Item = Candidate>,
 ) -> String {
-    let mut text = String::with_capacity(128);
+    let mut text = String::with_capacity(LENGTH);
     if let Asked::Region(region) = record.asked {
         member(&mut text, "asked", policy.region_name(region));
     }
@@ -62,20 +65,20 @@ fn skipped(
         return;
     }
     let until = record.chosen.filter(|_| record.reason != Reason::Exhausted);
-    let mut list = String::new();
+    let (before, mut separator) = (text.len(), ", skipped=(");
     for candidate in candidates.take_while(|candidate| Some(candidate.region) != until).take(8) {
-        let separator = if list.is_empty() { "" } else { " " };
         let name = policy.region_name(candidate.region);
         let _ = match candidate.availability {
-            Availability::Ejected(left) => write!(list, "{separator}\"{name}\";ejected={}", left.as_secs()),
-            Availability::HalfOpen | Availability::HalfOpenBusy => write!(list, "{separator}\"{name}\";half_open"),
-            Availability::Drilled => write!(list, "{separator}\"{name}\";drill"),
-            Availability::Ramping(percent) => write!(list, "{separator}\"{name}\";ramping={percent}"),
-            Availability::Usable => write!(list, "{separator}\"{name}\""),
+            Availability::Ejected(left) => write!(text, "{separator}\"{name}\";ejected={}", left.as_secs()),
+            Availability::HalfOpen | Availability::HalfOpenBusy => write!(text, "{separator}\"{name}\";half_open"),
+            Availability::Drilled => write!(text, "{separator}\"{name}\";drill"),
+            Availability::Ramping(percent) => write!(text, "{separator}\"{name}\";ramping={percent}"),
+            Availability::Usable => write!(text, "{separator}\"{name}\""),
         };
+        separator = " ";
     }
-    if !list.is_empty() {
-        let _ = write!(text, ", skipped=({list})");
+    if text.len() > before {
+        text.push(')');
     }
 }
 

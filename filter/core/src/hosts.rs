@@ -3,7 +3,7 @@
 //! Envoy looks for the exact host first, then for the longest `*.suffix`, then for `*` (`RouteMatcher::findVirtualHost`,
 //! `source/common/router/config_impl.cc`). The same order here, and the port cut off, because the rendered tables ignore it.
 
-use crate::ascii::AsciiMap;
+use crate::names::{Case, NameMap};
 
 /// A host pattern: `example.com`, `*.example.com` or `*`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,27 +58,28 @@ impl std::fmt::Display for HostPattern {
 /// Finds the virtual host for an authority; its cost does not grow with the number of hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostTable {
-    exact: AsciiMap,
-    suffixes: AsciiMap,
-    any: Option<u16>,
+    exact: NameMap,
+    suffixes: NameMap,
+    any: Option<u32>,
 }
 
 impl HostTable {
     /// Builds the table from patterns and the position of the virtual host each belongs to.
-    pub(crate) fn new<'a>(patterns: impl IntoIterator<Item = (&'a HostPattern, u16)>) -> Self {
+    pub(crate) fn new<'a>(patterns: impl IntoIterator<Item = (&'a HostPattern, u32)>) -> Self {
         let (mut exact, mut suffixes, mut any) = (Vec::new(), Vec::new(), None);
         for (pattern, index) in patterns {
             match pattern {
-                HostPattern::Exact(host) => exact.push((host.clone(), index)),
-                HostPattern::Suffix(suffix) => suffixes.push((suffix.clone(), index)),
+                HostPattern::Exact(host) => exact.push((host.as_str(), index)),
+                HostPattern::Suffix(suffix) => suffixes.push((suffix.as_str(), index)),
                 HostPattern::Any => any = Some(index),
             }
         }
-        Self { exact: AsciiMap::new(exact), suffixes: AsciiMap::new(suffixes), any }
+        let map = |names: Vec<(&str, u32)>| NameMap::new(Case::Ignored, names);
+        Self { exact: map(exact), suffixes: map(suffixes), any }
     }
 
     /// The virtual host for the `:authority` bytes.
-    pub(crate) fn find(&self, authority: &[u8]) -> Option<u16> {
+    pub(crate) fn find(&self, authority: &[u8]) -> Option<u32> {
         let host = without_port(authority);
         // The dot at a name's end is taken away before anything matches on the host (`strip_trailing_host_dot`).
         let host = host.strip_suffix(b".").unwrap_or(host);

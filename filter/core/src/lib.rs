@@ -8,18 +8,20 @@
 
 #![forbid(unsafe_code)]
 
-mod ascii;
 mod config;
 pub mod decide;
 mod decision_header;
 mod drill;
 mod explain;
+mod fnv;
 mod header_map;
 mod header_names;
 pub mod health;
 mod hosts;
 mod ids;
+mod index;
 pub mod judge;
+mod names;
 pub mod native;
 mod plan;
 mod policy;

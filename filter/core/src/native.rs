@@ -11,12 +11,12 @@ use crate::policy::{Asked, Policy, Table};
 use crate::request::Lines;
 use crate::rule::Rule;
 
-/// The plan the native table chooses; `None` where it is not one plan: where the rule shares requests out, or where Envoy versions
-/// differ and nothing may be left to the table.
+/// The plan the native table chooses for these lines of the region header, which ask for `asked`; `None` where it is not one plan:
+/// where the rule shares requests out, or where Envoy versions differ and nothing may be left to the table.
 ///
 /// A header in several lines is matched as one joined value up to Envoy 1.38 and line by line from 1.39 on.
 #[must_use]
-pub fn native_plan(policy: &Policy, rule: &Rule, lines: Lines<'_>) -> Option<Plan> {
+pub fn native_plan(policy: &Policy, rule: &Rule, lines: Lines<'_>, asked: Asked) -> Option<Plan> {
     let home = match rule.split() {
         Some(_) => None,
         None => Some(Plan { scope: rule.scope_for(rule.home()), first: rule.home() }),
@@ -24,7 +24,7 @@ pub fn native_plan(policy: &Policy, rule: &Rule, lines: Lines<'_>) -> Option<Pla
     match (policy.table(), lines) {
         (Table::Plans, _) | (Table::Full, Lines::None) => home,
         (Table::Full, Lines::Several) => None,
-        (Table::Full, Lines::One(_)) => match policy.asked(lines) {
+        (Table::Full, Lines::One(_)) => match asked {
             Asked::Region(region) if is_inside(policy, rule, region) => {
                 Some(Plan { scope: rule.scope_for(region), first: region })
             }

@@ -60,7 +60,11 @@ impl Scope {
     /// The name of the plan that tries `first` first; `None` if it is outside.
     #[must_use]
     pub fn plan_name(&self, first: RegionId) -> Option<&str> {
-        let found = self.members.binary_search_by_key(&first, |(region, _)| *region).ok()?;
+        // In the scope of every region each stands where its number says.
+        let found = match self.members.get(first.index()) {
+            Some((region, name)) if *region == first => return Some(name),
+            _ => self.members.binary_search_by_key(&first, |(region, _)| *region).ok()?,
+        };
         self.members.get(found).map(|(_, name)| name.as_ref())
     }
 }

@@ -1,15 +1,16 @@
 //! The compiled policy: every name resolved, every order computed, nothing left that could be wrong.
 //!
 //! It is built by [`compile`](crate::compile) alone and never changes, so that the hot path only looks up. What a request costs does
-//! not depend on how many regions, hosts or rules there are: hosts and spellings are found by hash, a plan's name is computed here.
+//! not depend on how many regions, hosts or services there are: whatever comes by name is found by hash, a plan's name is computed here.
 
-use crate::ascii::{AsciiMap, fnv1a};
 use crate::drill::Drill;
 use crate::explain::Explain;
+use crate::fnv::fnv1a;
 use crate::header_names::HeaderNames;
 use crate::health::{CellKey, HealthSettings, OutlierDetection};
 use crate::hosts::{HostPattern, HostTable};
 use crate::ids::{RegionId, RuleId, ScopeId, ServiceId};
+use crate::index::Index;
 use crate::plan::{Plan, Scope};
 use crate::probe::Probe;
 use crate::region::Region;
@@ -28,7 +29,6 @@ pub struct Policy {
     pub(crate) headers: HeaderNames,
     pub(crate) tag_is_private: bool,
     pub(crate) regions: Box<[Region]>,
-    pub(crate) spellings: AsciiMap,
     pub(crate) scopes: Box<[Scope]>,
     pub(crate) fences: BTreeMap<String, ScopeId>,
     pub(crate) services: Box<[Service]>,
@@ -42,11 +42,10 @@ pub struct Policy {
     pub(crate) on_mismatch: OnMismatch,
     /// The same with other rules.
     pub(crate) shadow: Option<Box<Policy>>,
-    /// Plans by name, as positions in `plan_list`.
-    pub(crate) plans: AsciiMap,
-    pub(crate) plan_list: Box<[Plan]>,
     pub(crate) explain: Explain,
     pub(crate) revision: u16,
+    /// Of the lists above.
+    pub(crate) index: Index,
 }
 
 /// Where the filter sits.
@@ -200,7 +199,6 @@ impl Policy {
             headers,
             tag_is_private,
             regions,
-            spellings,
             scopes,
             fences,
             services,
@@ -213,10 +211,10 @@ impl Policy {
             stage,
             on_mismatch,
             shadow,
-            plans,
-            plan_list,
             explain,
             revision: _,
+            // It is made from the others.
+            index: _,
         } = self;
         *role == other.role
             && *table == other.table
@@ -225,7 +223,6 @@ impl Policy {
             && *headers == other.headers
             && *tag_is_private == other.tag_is_private
             && *regions == other.regions
-            && *spellings == other.spellings
             && *scopes == other.scopes
             && *fences == other.fences
             && *services == other.services
@@ -241,8 +238,6 @@ impl Policy {
                 (Some(shadow), Some(other)) => shadow.means_the_same_as(other),
                 (shadow, other) => shadow.is_none() && other.is_none(),
             }
-            && *plans == other.plans
-            && *plan_list == other.plan_list
             && *explain == other.explain
     }
 
@@ -414,21 +409,21 @@ impl Policy {
     /// The region with this name.
     #[must_use]
     pub fn region_named(&self, name: &str) -> Option<RegionId> {
-        self.regions.iter().position(|region| region.name == name).and_then(RegionId::at)
+        let called = self.index.spelled(name.as_bytes());
+        // Aliases and other spellings are for clients.
+        called.filter(|id| self.region_name(*id) == name)
     }
 
     /// The region that the Istio cluster `cluster` belongs to.
     #[must_use]
     pub fn region_of_cluster(&self, cluster: &[u8]) -> Option<RegionId> {
-        let found =
-            self.regions.iter().position(|region| region.clusters.iter().any(|name| name.as_bytes() == cluster));
-        found.and_then(RegionId::at)
+        self.index.of_cluster(cluster)
     }
 
     /// The region whose tag (`displayName`) this is.
     #[must_use]
     pub fn region_tagged(&self, tag: &[u8]) -> Option<RegionId> {
-        self.regions.iter().position(|region| region.display_name.as_bytes() == tag).and_then(RegionId::at)
+        self.index.tagged(tag)
     }
 
     /// The service an id stands for.
@@ -440,7 +435,7 @@ impl Policy {
     /// The service with this name.
     #[must_use]
     pub fn service_named(&self, name: &str) -> Option<ServiceId> {
-        self.services.iter().position(|service| service.name == name).and_then(ServiceId::at)
+        self.index.service(name.as_bytes())
     }
 
     /// Every service in every region.
@@ -466,7 +461,7 @@ impl Policy {
     /// The rule with this name.
     #[must_use]
     pub fn rule_named(&self, name: &[u8]) -> Option<RuleId> {
-        self.rules.iter().position(|rule| rule.name.as_bytes() == name).and_then(RuleId::at)
+        self.index.rule(name)
     }
 
     /// Every fence by name, with its scope.
@@ -489,7 +484,7 @@ impl Policy {
     /// The virtual host for an `:authority`, as Envoy would choose it.
     #[must_use]
     pub fn virtual_host(&self, authority: &[u8]) -> Option<&VirtualHost> {
-        self.hosts.find(authority).and_then(|index| self.virtual_hosts.get(usize::from(index)))
+        self.hosts.find(authority).and_then(|index| self.virtual_hosts.get(index as usize))
     }
 
     /// What a region header's lines ask for.
@@ -497,9 +492,7 @@ impl Policy {
     pub fn asked(&self, lines: Lines<'_>) -> Asked {
         match lines {
             Lines::None => Asked::Nothing,
-            Lines::One(value) => {
-                self.spellings.get(value).map_or(Asked::Unknown, |region| Asked::Region(RegionId(region)))
-            }
+            Lines::One(value) => self.index.spelled(value).map_or(Asked::Unknown, Asked::Region),
             Lines::Several => Asked::Unknown,
         }
     }
@@ -518,15 +511,12 @@ impl Policy {
         let mut parts = text.splitn(4, '|');
         let (_, port, subset, host) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let port: u16 = port.parse().ok()?;
-        let service = self
-            .services
-            .iter()
-            .position(|service| service.destination.port == port && service.destination.host == host)
-            .and_then(ServiceId::at)?;
+        let has_port = |id| self.service(id).is_some_and(|service| service.destination.port == port);
+        let service = self.index.service_at(host.as_bytes(), &has_port)?;
         let mut names =
             std::iter::once(subset).chain(subset.match_indices('-').filter_map(|(at, _)| subset.get(at + 1..)));
-        let plan = names.find_map(|name| self.plan_list.get(usize::from(self.plans.get(name.as_bytes())?)))?;
-        Some((service, *plan))
+        let plan = names.find_map(|name| self.index.plan(name.as_bytes()))?;
+        Some((service, plan))
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::near::closest;
 use super::reader::{Node, Object};
-use crate::ascii::AsciiMap;
 use crate::drill::Drill;
 use crate::explain::Explain;
 use crate::header_names::HeaderNames;
 use crate::health::{CellKey, HealthSettings};
 use crate::hosts::{HostPattern, HostTable};
 use crate::ids::{RegionId, RuleId, ScopeId, ServiceId};
+use crate::index::Index;
 use crate::plan::{Plan, Scope, ScopeName};
 use crate::policy::{OnMismatch, Policy, Role, Service, Stage, Table, VirtualHost};
 use crate::probe::Probe;
@@ -25,7 +25,6 @@ pub(super) struct Builder {
     by_name: HashMap<String, RegionId>,
     /// Names of what stands in the document and cannot be read; whoever refers to it has been told enough.
     broken: Vec<String>,
-    pub(super) spellings: Vec<(String, u16)>,
     pub(super) fences: BTreeMap<String, ScopeId>,
     pub(super) scopes: Vec<Scope>,
     pub(super) services: Vec<Service>,
@@ -65,7 +64,6 @@ impl Builder {
     pub(super) fn add_region(&mut self, region: Region) {
         let Some(id) = RegionId::at(self.regions.len()) else { return };
         self.by_name.insert(region.name.clone(), id);
-        self.spellings.extend(region.spellings().map(|spelling| (spelling.to_owned(), id.0)));
         self.regions.push(region);
     }
 
@@ -181,11 +179,10 @@ impl Builder {
         let short = mesh_hosts.iter().filter_map(|host| {
             // Virtual hosts come in the order of their patterns.
             let index = virtual_hosts.binary_search_by(|at| at.pattern.cmp(&host.full)).ok()?;
-            u16::try_from(index).ok().map(|index| (host, index))
+            u32::try_from(index).ok().map(|index| (host, index))
         });
         let short = short.flat_map(|(host, index)| host.short.iter().map(move |pattern| (pattern, index)));
         let hosts = HostTable::new(own.chain(short));
-        let (plans, plan_list) = self.plans();
         Some(Policy {
             role: settings.role,
             table: settings.table,
@@ -193,7 +190,7 @@ impl Builder {
             region_header: settings.region_header,
             headers: self.headers,
             tag_is_private: settings.tag_is_private,
-            spellings: AsciiMap::new(self.spellings),
+            index: Index::new(&self.regions, &self.services, &self.rules, &self.scopes),
             regions: self.regions.into(),
             scopes: self.scopes.into(),
             fences: self.fences,
@@ -207,8 +204,6 @@ impl Builder {
             stage: settings.stage,
             on_mismatch: settings.on_mismatch,
             shadow: settings.shadow.map(Box::new),
-            plans,
-            plan_list,
             explain: settings.explain,
             revision: settings.revision,
         })
@@ -308,15 +303,6 @@ impl Builder {
     pub(super) fn owner(&self, host: &HostPattern) -> &str {
         let owner = self.hosts.iter().find(|(pattern, _)| pattern == host).map(|(_, service)| service.index());
         owner.and_then(|index| self.services.get(index)).map_or("this service", |service| &service.name)
-    }
-
-    /// Every plan by its name. Beyond 65,536 of them an answer's plan is not known, which costs accuracy and nothing else.
-    fn plans(&self) -> (AsciiMap, Box<[Plan]>) {
-        let scopes = self.scopes.iter().enumerate().filter_map(|(index, scope)| Some((ScopeId::at(index)?, scope)));
-        let named =
-            scopes.flat_map(|(id, scope)| scope.plans().map(move |(first, name)| (name, Plan { scope: id, first })));
-        let (names, plans): (Vec<_>, Vec<_>) = named.take(usize::from(u16::MAX) + 1).unzip();
-        (AsciiMap::new(names.into_iter().map(str::to_owned).zip(0..=u16::MAX)), plans.into())
     }
 
     /// Two plans of one name would be one Istio subset with two meanings; and a subset's name is a DNS label.

@@ -1,6 +1,6 @@
 //! A short fingerprint of a document, for people to tell two policies apart.
 
-use crate::ascii::fnv1a;
+use crate::fnv::fnv1a;
 use serde_json::Value;
 
 /// The same for equal documents, whatever the order of their keys or the form they were read from.
