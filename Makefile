@@ -31,8 +31,8 @@ test: ## all that must hold before a change is merged: lint, module, tests, test
 	$(STEP) "tests" $(SETUP)/tests.sh
 	$(STEP) "the core's tests in WebAssembly" $(SETUP)/wasm-tests.sh
 
-soak: ## the tests that draw their cases, for as long as you like: MINUTES=10 or SEEDS, from seed FROM; CASES=50000 of each property
-	$(STEP) "properties" env PROPTEST_CASES=$(or $(CASES),50000) cargo test --quiet --locked -p meridian-core --lib properties
+soak: ## the tests that draw their cases, for as long as you like: MINUTES=10 or SEEDS, from seed FROM; CASES=10000 of each property
+	$(STEP) "properties" env PROPTEST_CASES=$(or $(CASES),10000) cargo test --quiet --locked -p meridian-core --lib properties
 	$(STEP) "simulated meshes" cargo test --quiet --locked -p meridian-core --test simulation soak -- --ignored --nocapture
 
 bench: module ## measure beside an empty filter, Lua and native routes, into bench/RESULTS.md (QUICK=1: only a look)

@@ -309,4 +309,7 @@ pub fn candidates<'a>(
 #[cfg(test)]
 mod drill_tests;
 #[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))]
+mod properties;
+#[cfg(test)]
 mod tests;

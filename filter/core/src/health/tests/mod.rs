@@ -251,22 +251,47 @@ mod properties {
         vec((0_u16..4, 0_u8..7, 0_u64..40), 0..200)
     }
 
+    fn outcome(what: u8) -> Outcome {
+        match what {
+            0 => Outcome::Success,
+            1 => Outcome::GatewayError,
+            2 => Outcome::Retried,
+            3 => Outcome::ServerError,
+            4 => Outcome::Unreachable,
+            5 => Outcome::Absent,
+            _ => Outcome::Stalled,
+        }
+    }
+
+    fn any_settings() -> impl Strategy<Value = HealthSettings> {
+        let errors = (0_u32..4, 0_u32..4, proptest::option::of((1_u8..=100, 1_u32..10)));
+        (errors, 1_u64..20, 1_u64..60, 1_u32..5, 0_u8..=100, 1_u64..10, 0_u64..60).prop_map(
+            |((gateway, server, share), interval, base, times, percent, stall, ramp)| {
+                let base = Duration::from_secs(base);
+                let outlier_detection = OutlierDetection {
+                    consecutive_gateway_errors: gateway,
+                    consecutive_5xx_errors: server,
+                    interval: Duration::from_secs(interval),
+                    base_ejection_time: base,
+                    max_ejection_time: base * times,
+                    max_ejection_percent: percent,
+                    failure_percentage: share
+                        .map(|(threshold, request_volume)| FailurePercentage { threshold, request_volume }),
+                    stall_timeout: Duration::from_secs(stall),
+                };
+                let warmup = Warmup { ramp: Ramp::new(Duration::from_secs(ramp), 10, 100), ..Warmup::default() };
+                HealthSettings { outlier_detection, warmup, ..HealthSettings::default() }
+            },
+        )
+    }
+
     fn replay(history: &[(u16, u8, u64)], mut each: impl FnMut(&Health, Timestamp)) -> Health {
         let (mut health, mut now) = (Health::default(), NOW);
         for (region, what, seconds) in history {
             let key = CellKey { service: ServiceId(0), region: RegionId(*region) };
             now = now.plus(Duration::from_secs(*seconds));
-            let outcome = [
-                Outcome::Success,
-                Outcome::GatewayError,
-                Outcome::GatewayError,
-                Outcome::ServerError,
-                Outcome::Unreachable,
-                Outcome::Absent,
-                Outcome::Stalled,
-            ];
             let probe = health.take_token(key, now, &settings());
-            let event = Event { key, outcome: outcome[usize::from(*what)], probe };
+            let event = Event { key, outcome: outcome(*what), probe };
             let _ = health.record(event, now, &settings(), 4);
             each(&health, now);
         }
@@ -301,21 +326,26 @@ mod properties {
         }
 
         #[test]
-        fn a_cell_is_ejected_at_most_once_per_base_ejection_time(history in histories()) {
+        fn a_region_is_ejected_once_per_base_ejection_time_and_not_back_before_whatever_the_settings(
+            settings in any_settings(), history in histories(),
+        ) {
             let (mut health, mut now) = (Health::default(), NOW);
-            let mut last = std::collections::BTreeMap::new();
-            for (region, what, seconds) in &history {
-                let key = CellKey { service: ServiceId(*region % 2), region: RegionId(*region / 2) };
+            let mut ejected = std::collections::BTreeMap::new();
+            for (number, what, seconds) in &history {
+                // Two services, so that a region can be lost whole.
+                let key = CellKey { service: ServiceId(*number % 2), region: RegionId(*number / 2) };
                 now = now.plus(Duration::from_secs(*seconds));
-                let outcome = [Outcome::Success, Outcome::Unreachable, Outcome::GatewayError][usize::from(*what % 3)];
-                let probe = health.take_token(key, now, &settings());
-                for change in health.record(Event { key, outcome, probe }, now, &settings(), 4).iter().flatten() {
-                    if let Transition::Ejected { .. } = change.transition
-                        && let Some(before) = last.insert(change.key, now)
-                    {
-                        let least = settings().outlier_detection.base_ejection_time;
-                        prop_assert!(before.elapsed(now) >= least, "{change:?} again after {:?}", before.elapsed(now));
-                    }
+                let probe = health.take_token(key, now, &settings);
+                let event = Event { key, outcome: outcome(*what), probe };
+                let changes = health.record(event, now, &settings, 2).into_iter().flatten();
+                for change in changes.chain(health.age(now, &settings)) {
+                    let before = match change.transition {
+                        Transition::Ejected { .. } => ejected.insert(change.key, now),
+                        Transition::Readmitted { .. } => ejected.get(&change.key).copied(),
+                        Transition::Warm | Transition::None => None,
+                    };
+                    let apart = before.map_or(Duration::MAX, |before| before.elapsed(now));
+                    prop_assert!(apart >= settings.outlier_detection.base_ejection_time, "{change:?} after {apart:?}");
                 }
             }
         }

@@ -33,7 +33,8 @@ impl Check for Blame {
         let passed_over = cause == Cause::Absent || (self.retried && mesh.sketch.gateways[gateway].detects);
         let after =
             if passed_over || health.most < 100 { health.longest + 3 * health.interval } else { health.interval };
-        let late = mesh.sketch.longest_timeout() + after + 500;
+        // A clock that is set back keeps everything for as long again.
+        let late = mesh.sketch.longest_timeout() + after + mesh.gateways[gateway].behind + 500;
         let region = change.key.region.index();
         let guilty = |service: usize, unsigned: bool| {
             let counts = |fault: &&Fault| fault.touches(gateway, service, region) && (!unsigned || fault.is_unsigned());
