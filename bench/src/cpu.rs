@@ -26,7 +26,9 @@ pub struct Effort {
 
 impl Effort {
     /// For figures that are published.
-    pub const FULL: Self = Self { rounds: 11, slices: 7, requests: 1_500 };
+    pub const FULL: Self = Self { rounds: 11, slices: 8, requests: 800 };
+    /// For figures of policies of many sizes.
+    pub const SIZES: Self = Self { rounds: 9, slices: 5, requests: 800 };
     /// For a look.
     pub const QUICK: Self = Self { rounds: 3, slices: 4, requests: 500 };
 }
@@ -70,13 +72,13 @@ impl Figures {
 
     /// Microseconds a request.
     async fn slice(stage: &Stage, cell: &Cell, requests: u32) -> Result<f64> {
-        let before = stage.worker().ran()?;
+        let before = stage.worker()?.ran()?;
         let pace = Pace::Closed { connections: CONNECTIONS };
         let tally = stage.wire().send(&cell.traffic, pace, u64::from(requests)).await?;
         tally.all_right().with_context(|| format!("`{}`, {}", cell.name.title(), cell.situation.title()))?;
         // The kernel books a thread's time when it goes to sleep.
         tokio::time::sleep(Duration::from_millis(2)).await;
-        let ran = stage.worker().ran()?.saturating_sub(before);
+        let ran = stage.worker()?.ran()?.saturating_sub(before);
         Ok(ran.as_secs_f64() * 1e6 / f64::from(requests))
     }
 

@@ -4,7 +4,10 @@
 //! because the machines this runs on are noisy.
 
 pub mod arms;
+pub mod calls;
 pub mod cpu;
+pub mod footprint;
+pub mod latency;
 pub mod outage;
 pub mod results;
 pub mod stage;

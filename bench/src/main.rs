@@ -3,7 +3,11 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use bench::arms::{Name, SIZES};
+use bench::calls::Calls;
 use bench::cpu::{Effort, Figures};
+use bench::footprint::Footprint;
+use bench::latency::{self, Latencies};
 use bench::results::Results;
 use bench::stage::{Stage, empty_filter};
 use clap::Parser;
@@ -34,18 +38,62 @@ async fn measure(options: &Options) -> Result<()> {
     eprintln!("-- starting Envoy {} with every arm", version.as_str());
     empty_filter().await?;
     let mut results = Results::of(&version)?;
-    let effort = if options.quick { Effort::QUICK } else { Effort::FULL };
-    let stage = Stage::start(&version).await?;
+    arms(&mut results, &version, options.quick).await?;
+    sizes(&mut results, &version, options.quick).await?;
+    footprints(&mut results, &version, options.quick).await?;
+    eprintln!("-- the cost of decisions");
+    results.decisions()?;
+    results.end(!options.quick)
+}
+
+/// What every arm costs: CPU time, calls, latencies.
+async fn arms(results: &mut Results, version: &EnvoyVersion, quick: bool) -> Result<()> {
+    let stage = Stage::start(version, &Name::ALL).await?;
     for cell in stage.cells() {
         stage.check(&cell).await?;
     }
-    let told = |round| match round {
-        0 => eprintln!("-- the cost of requests: warming up"),
-        _ => eprintln!("-- the cost of requests: round {round} of {}", effort.rounds),
-    };
-    results.cpu(&Figures::measure(&stage, effort, told).await?, effort);
-    drop(stage);
-    eprintln!("-- the cost of decisions");
-    results.decisions()?;
-    if options.quick { Ok(()) } else { results.write() }
+    let effort = if quick { Effort::QUICK } else { Effort::FULL };
+    let figures = Figures::measure(&stage, effort, progress("the cost of requests", effort.rounds)).await?;
+    results.cpu(&figures, effort);
+    let effort = if quick { latency::Effort::QUICK } else { latency::Effort::FULL };
+    let latencies = Latencies::measure(&stage, effort, progress("how long requests take", effort.rounds)).await?;
+    eprintln!("-- the calls of requests");
+    let mut rows = Vec::new();
+    for cell in stage.cells().into_iter().filter(|cell| cell.name == Name::Empty || cell.name.is_meridian()) {
+        rows.push((cell.name, cell.situation, Calls::count(&stage, &cell).await?));
+    }
+    results.calls(&rows);
+    results.latencies(&latencies, effort);
+    Ok(())
+}
+
+/// What policies of many sizes cost.
+async fn sizes(results: &mut Results, version: &EnvoyVersion, quick: bool) -> Result<()> {
+    let names: Vec<Name> = [Name::Plain].into_iter().chain(SIZES).collect();
+    let stage = Stage::start(version, &names).await?;
+    let effort = if quick { Effort::QUICK } else { Effort::SIZES };
+    let figures = Figures::measure(&stage, effort, progress("the cost by size", effort.rounds)).await?;
+    results.sizes(&figures, effort);
+    Ok(())
+}
+
+/// What each arm costs before anybody asks.
+async fn footprints(results: &mut Results, version: &EnvoyVersion, quick: bool) -> Result<()> {
+    eprintln!("-- start and memory");
+    let plain = Footprint::of(version, Name::Plain).await?;
+    let names = [Name::Empty, Name::Lua, Name::Minimal, Name::Everything].into_iter();
+    let mut rows = Vec::new();
+    for name in names.chain(SIZES.into_iter().filter(|_| !quick)) {
+        rows.push((name, Footprint::of(version, name).await?));
+    }
+    results.footprints(plain, &rows);
+    Ok(())
+}
+
+/// Says which round begins.
+fn progress(what: &str, rounds: u32) -> impl FnMut(u32) {
+    move |round| match round {
+        0 => eprintln!("-- {what}: warming up"),
+        _ => eprintln!("-- {what}: round {round} of {rounds}"),
+    }
 }

@@ -12,7 +12,7 @@ use integration::paths::{self, RunFolder};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::arms::{Cell, Listener, Region, Surroundings};
+use crate::arms::{Cell, Listener, Name, Region, Surroundings};
 use crate::wire::{Pace, Wire};
 use crate::worker::Worker;
 
@@ -26,33 +26,41 @@ const LOST_WITHIN: Duration = Duration::from_secs(30);
 pub struct Stage {
     envoy: Envoy,
     wire: Wire,
-    worker: Worker,
+    workers: Vec<Worker>,
     listeners: Vec<Listener>,
     _subnet: Subnet,
     _folder: RunFolder,
 }
 
 impl Stage {
-    /// Starts it, with an Envoy of this version, and loses the regions that are to be lost.
+    /// Starts it, with an Envoy of this version and with these arms, and loses the regions that are to be lost.
     ///
     /// # Errors
     /// When something does not start, or a region is not found lost.
-    pub async fn start(version: &EnvoyVersion) -> Result<Self> {
+    pub async fn start(version: &EnvoyVersion, names: &[Name]) -> Result<Self> {
+        let stage = Self::with_workers(version, names, 1).await?;
+        stage.worker()?.part_from(stage.wire.thread())?;
+        stage.lose_regions().await?;
+        Ok(stage)
+    }
+
+    /// Starts it with so many workers, on any processor, and loses nothing yet.
+    ///
+    /// # Errors
+    /// When something does not start.
+    pub async fn with_workers(version: &EnvoyVersion, names: &[Name], workers: u32) -> Result<Self> {
         let (subnet, folder) = (Subnet::claim()?, RunFolder::create()?);
         let ip = subnet.address()?;
         let around = Surroundings { ip, module: paths::module()?, empty: empty_filter().await? };
-        let listeners = Listener::all(&around)?;
+        let listeners = Listener::of(names, &around)?;
         let upstreams = Region::ALL.map(|region| (around.upstream(region), region.answer()));
         let wire = Wire::start(upstreams.to_vec())?;
         let admin = SocketAddr::from((ip, port::ADMIN));
-        let envoy =
-            Envoy::launch("bench", &version.binary().await?, &bootstrap(ip, &listeners), admin, 1, folder.path())?;
+        let (binary, bootstrap) = (version.binary().await?, bootstrap(ip, &listeners));
+        let envoy = Envoy::launch("bench", &binary, &bootstrap, admin, workers, folder.path())?;
         envoy.ready().await?;
-        let worker = Worker::of(envoy.process().pid().context("The Envoy is gone.")?)?;
-        worker.part_from(wire.thread())?;
-        let stage = Self { envoy, wire, worker, listeners, _subnet: subnet, _folder: folder };
-        stage.lose_regions().await?;
-        Ok(stage)
+        let workers = Worker::all(envoy.process().pid().context("The Envoy is gone.")?, workers)?;
+        Ok(Self { envoy, wire, workers, listeners, _subnet: subnet, _folder: folder })
     }
 
     /// Every figure that can be measured.
@@ -73,10 +81,28 @@ impl Stage {
         &self.wire
     }
 
-    /// Envoy's worker.
+    /// Envoy's worker, or the first of several.
+    ///
+    /// # Errors
+    /// When it has none, which cannot be.
+    pub fn worker(&self) -> Result<&Worker> {
+        self.workers.first().context("The Envoy has no worker.")
+    }
+
+    /// Envoy's workers.
     #[must_use]
-    pub fn worker(&self) -> &Worker {
-        &self.worker
+    pub fn workers(&self) -> &[Worker] {
+        &self.workers
+    }
+
+    /// Asks the first arm so often.
+    ///
+    /// # Errors
+    /// When an answer is wrong.
+    pub async fn ask(&self, requests: u64) -> Result<()> {
+        let cell = self.cells().into_iter().next().context("There is no arm.")?;
+        let pace = Pace::Closed { connections: CONNECTIONS };
+        self.wire.send(&cell.traffic, pace, requests).await?.all_right().map(drop)
     }
 
     /// Asks a cell once.

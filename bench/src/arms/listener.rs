@@ -37,14 +37,14 @@ impl Build<'_> {
             // A VM of its own, so that nothing one arm learns reaches another.
             *vm_id = id;
         }
-        if !(self.name.is_meridian() || self.name == Name::Table) {
+        if !self.name.is_rendered() {
             let names: Vec<&str> = clusters.iter().filter_map(|cluster| cluster["name"].as_str()).collect();
             let plan = |region: Region| {
                 let plan = format!("|prefer-{}|", region.name());
                 names.iter().copied().find(|name| name.contains(&plan)).context("The policy has not both plans.")
             };
             let arm = plain::Arm { name: self.name, home: plan(Region::West)?, away: plan(Region::East)? };
-            manager.insert("http_filters".to_owned(), arm.http_filters(self.around)?);
+            manager.insert("http_filters".to_owned(), arm.http_filters(self.around, self.id)?);
             manager.insert(
                 "route_config".to_owned(),
                 json!({"name": self.id, "virtual_hosts": [
@@ -63,7 +63,7 @@ impl Build<'_> {
             node,
             listen: self.address,
             admin: self.address,
-            module: self.name.is_meridian().then(|| self.around.module.clone()),
+            module: (self.name.is_meridian() && self.name.is_rendered()).then(|| self.around.module.clone()),
             endpoints: Vec::new(),
         };
         let file = PolicyFile::parse(self.id, policy, &render::hints(&site))?;

@@ -22,6 +22,17 @@ pub const TAG: &str = "x-served-by-cluster";
 /// The host that everything is asked of.
 const HOST: &str = "bench.example.com";
 
+/// Policies from small to large, as arms.
+pub const SIZES: [Name; 7] = [
+    Name::Size(2, 1),
+    Name::Size(10, 1),
+    Name::Size(100, 1),
+    Name::Size(1_000, 1),
+    Name::Size(2, 100),
+    Name::Size(2, 1_000),
+    Name::Size(1_000, 1_000),
+];
+
 /// A region, and the upstream that stands for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Region {
@@ -129,13 +140,19 @@ pub enum Name {
     Minimal,
     /// Meridian with everything switched on.
     Everything,
+    /// The same without shadow rules.
+    Unshadowed,
+    /// The same with `verify: {onMismatch: block}`, which holds every answer against the control plane's data.
+    Blocking,
     /// The same with `table: plans`.
     Plans,
+    /// Meridian with so many regions and so many hosts with a rule each, and `table: plans`, so that it decides about every request.
+    Size(u16, u16),
 }
 
 impl Name {
     /// Every arm, in the order of the table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Plain,
         Self::Native,
         Self::Routes(5),
@@ -146,6 +163,8 @@ impl Name {
         Self::Table,
         Self::Minimal,
         Self::Everything,
+        Self::Unshadowed,
+        Self::Blocking,
         Self::Plans,
     ];
 
@@ -161,27 +180,42 @@ impl Name {
             Self::Table => "Meridian's table, everything on, no filter".to_owned(),
             Self::Minimal => "Meridian, minimal".to_owned(),
             Self::Everything => "Meridian, everything on".to_owned(),
+            Self::Unshadowed => "Meridian, everything on but shadow rules".to_owned(),
+            Self::Blocking => "Meridian, everything on, `verify: block`".to_owned(),
             Self::Plans => "Meridian, everything on, `table: plans`".to_owned(),
+            Self::Size(regions, hosts) => format!("Meridian, {regions} regions, {hosts} hosts with rules"),
         }
     }
 
     /// Whether it has Meridian's filter.
     #[must_use]
     pub fn is_meridian(self) -> bool {
-        matches!(self, Self::Minimal | Self::Everything | Self::Plans)
+        matches!(
+            self,
+            Self::Minimal | Self::Everything | Self::Unshadowed | Self::Blocking | Self::Plans | Self::Size(..)
+        )
     }
 
     /// For configurations.
     fn id(self) -> String {
         match self {
             Self::Routes(count) => format!("routes-{count}"),
+            Self::Size(regions, hosts) => format!("size-{regions}-{hosts}"),
             other => format!("{other:?}").to_ascii_lowercase(),
         }
     }
 
     /// Which requests it can answer as it should.
     fn situations(self) -> &'static [Situation] {
-        if self.is_meridian() { &Situation::ALL } else { &[Situation::Default, Situation::Pinned] }
+        match self {
+            Self::Minimal | Self::Everything | Self::Plans => &Situation::ALL,
+            _ => &[Situation::Default, Situation::Pinned],
+        }
+    }
+
+    /// Whether its routes are those that Meridian renders.
+    fn is_rendered(self) -> bool {
+        self == Self::Table || self.is_meridian() && !matches!(self, Self::Size(..))
     }
 
     /// Who answers: an arm that routes sends a request where it asks, and away from what is lost.
@@ -233,13 +267,13 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Every listener of every arm.
+    /// Every listener of these arms.
     ///
     /// # Errors
     /// When a policy of the benchmark is wrong.
-    pub fn all(around: &Surroundings) -> Result<Vec<Self>> {
+    pub fn of(names: &[Name], around: &Surroundings) -> Result<Vec<Self>> {
         let mut listeners = Vec::new();
-        for name in Name::ALL {
+        for name in names.iter().copied() {
             for lost in [false, true] {
                 if name.situations().iter().any(|situation| situation.is_lost() == lost) {
                     let port = 10_000 + u16::try_from(listeners.len())?;
@@ -271,11 +305,13 @@ impl Listener {
         let asks = match (situation, self.name) {
             (Situation::Default | Situation::LostDefault, _) => String::new(),
             (Situation::Pinned, Name::Routes(count)) => format!("region: {}\r\n", plain::last_spelling(count)),
+            (Situation::Pinned, Name::Size(..)) => format!("region: {}\r\n", policy::ASKED),
             (Situation::Pinned, _) => "region: us-east-1\r\n".to_owned(),
             (Situation::LostPinned, _) => "region: us-west-1\r\n".to_owned(),
         };
+        let host = if let Name::Size(_, hosts) = self.name { policy::last_host(hosts) } else { HOST.to_owned() };
         let request = format!(
-            "GET /productpage?u=normal HTTP/1.1\r\nhost: {HOST}\r\nuser-agent: Mozilla/5.0 (X11; Linux x86_64)\r\n\
+            "GET /productpage?u=normal HTTP/1.1\r\nhost: {host}\r\nuser-agent: Mozilla/5.0 (X11; Linux x86_64)\r\n\
              accept: text/html,application/xhtml+xml\r\naccept-encoding: gzip\r\ncookie: session=0123456789abcdef\r\n{asks}\r\n"
         );
         let region = self.name.answered_by(situation);

@@ -4,9 +4,10 @@ use anyhow::{Context, Result};
 use meridian::envoy::{
     HeaderMatcher, HeaderValueOption, HttpFilter, StringValue, WasmCode, WasmCodeLocal, WasmPlugin, WasmVm,
 };
+use meridian::render;
 use serde_json::{Value, json};
 
-use super::{Name, Region, Surroundings, TAG};
+use super::{Name, Region, Surroundings, TAG, policy};
 
 const LUA: &str = include_str!("region.lua");
 /// As the routes of Meridian have.
@@ -26,7 +27,7 @@ pub(super) fn last_spelling(routes: u16) -> String {
 
 impl Arm<'_> {
     /// The filters; the router is last.
-    pub(super) fn http_filters(&self, around: &Surroundings) -> Result<Value> {
+    pub(super) fn http_filters(&self, around: &Surroundings, id: &str) -> Result<Value> {
         let router = serde_json::to_value(HttpFilter::router())?;
         let filter = match self.name {
             Name::Lua => Some(self.lua()),
@@ -41,6 +42,12 @@ impl Arm<'_> {
                     configuration: StringValue::any(String::new()),
                     fail_open: true,
                 }))?)
+            }
+            Name::Size(regions, hosts) => {
+                let module = around.module.to_str().context("The path of the module is not text.")?;
+                let mut plugin = render::plugin(module, &policy::of_size(regions, hosts)?);
+                id.clone_into(&mut plugin.vm_config.vm_id);
+                Some(serde_json::to_value(HttpFilter::wasm(plugin))?)
             }
             _ => None,
         };
@@ -76,6 +83,10 @@ impl Arm<'_> {
                 let chosen = json!([{"name": "x-region-cluster", "present_match": true}]);
                 let action = json!({"cluster_header": "x-region-cluster", "timeout": TIMEOUT});
                 vec![route("away", &chosen, &action, None), home()]
+            }
+            Name::Size(..) => {
+                let plan = json!([{"name": "x-region-route", "present_match": true}]);
+                vec![route("away", &plan, &json!({"cluster": self.away, "timeout": TIMEOUT}), None), home()]
             }
             _ => vec![home()],
         }

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
+use super::goals::Goals;
+use super::spread;
 use crate::arms::{Name, Situation};
 use crate::cpu::{Effort, Figures};
-use crate::statistics::Spread;
 
 /// What an arm should cost at most: so many times what another adds.
 struct Goal {
@@ -24,16 +25,16 @@ const GOALS: [Goal; 4] = [
     Goal { name: Name::Plans, situations: &[Situation::Pinned], times: 1.0, of: Name::Lua },
 ];
 
-/// The table of costs, then the goals.
+/// The table of costs.
 pub(super) fn section(figures: &Figures, effort: Effort) -> String {
     let Effort { rounds, slices, requests } = effort;
     format!(
         "## What a request costs\n\
          Microseconds of the worker thread's own CPU time a request, by the kernel's scheduler; {rounds} rounds, in each of which every row is asked\n\
-         {slices} times {requests} requests on 16 connections in turns. A round's figure is the median of its turns; here is the median of the rounds, with the least and the most. Over plain is against the same\n\
-         request through the plain listener; a failover is compared with the same request in peace, since nobody else has one.\n\n{}\n{}",
-        table(figures),
-        goals(figures)
+         {slices} times {requests} requests on 16 connections in turns. A round's figure is the median of its turns; here is the median of the rounds,\n\
+         with the least and the most. Over plain is against the same request through the plain listener; a failover is compared with the same\n\
+         request in peace, since nobody else has one.\n\n{}",
+        table(figures)
     )
 }
 
@@ -67,27 +68,15 @@ fn table(figures: &Figures) -> String {
     text
 }
 
-fn goals(figures: &Figures) -> String {
-    let mut text = "| goal | request | is | |\n|---|---|---|---|\n".to_owned();
+/// The goals that are about it.
+pub(super) fn goals(figures: &Figures, goals: &mut Goals) {
     for goal in &GOALS {
-        let other = if goal.of == Name::Lua { "Lua" } else { "the empty filter" };
+        let other = if goal.of == Name::Lua { "Lua's" } else { "the empty filter's" };
         for situation in goal.situations {
             let Some(ratio) = figures.ratio(goal.name, *situation, goal.of) else { continue };
-            let word = if ratio.median <= goal.times { "met" } else { "**missed**" };
-            let (title, request) = (goal.name.title(), situation.title());
-            let _ = writeln!(
-                text,
-                "| {title}: at most {:.1} × what {other} adds | {request} | {} | {word} |",
-                goal.times,
-                spread(Some(ratio), 2)
-            );
+            let what = format!("{}: at most {:.1} × {other} addition", goal.name.title(), goal.times);
+            let is = format!("{} ×", spread(Some(ratio), 2));
+            goals.add(&what, situation.title(), ratio.median <= goal.times, &is);
         }
     }
-    text
-}
-
-fn spread(spread: Option<Spread>, digits: usize) -> String {
-    spread.map_or_else(String::new, |Spread { least, median, most }| {
-        format!("{median:.digits$} ({least:.digits$} to {most:.digits$})")
-    })
 }

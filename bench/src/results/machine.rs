@@ -1,16 +1,17 @@
 //! On what it was measured.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use integration::envoy::EnvoyVersion;
 use integration::paths;
 
 /// The machine, and everything that has a version.
 pub(super) fn section(version: &EnvoyVersion) -> Result<String> {
-    let module = fs::metadata(paths::module()?)?.len();
-    let empty = fs::metadata(paths::workspace().join("target/empty-filter.wasm")).map_or(0, |file| file.len());
+    let module = module()?;
+    let empty = kib(&paths::workspace().join("target/empty-filter.wasm"))?;
     let rows = [
         ("date", said("date", &["--utc", "+%Y-%m-%d %H:%M UTC"])),
         ("processor", processor()),
@@ -22,16 +23,21 @@ pub(super) fn section(version: &EnvoyVersion) -> Result<String> {
             "Meridian",
             said("git", &["-C", &paths::workspace().display().to_string(), "describe", "--always", "--dirty"]),
         ),
-        ("its module", format!("{:.1} KiB ({module} bytes)", kib(module))),
-        ("the empty filter's", format!("{:.1} KiB, by the proxy-wasm SDK for Rust {}", kib(empty), sdk())),
+        ("its module", format!("{module:.1} KiB")),
+        ("the empty filter's", format!("{empty:.1} KiB, by the proxy-wasm SDK for Rust {}", sdk())),
     ];
     let rows: String = rows.iter().map(|(what, value)| format!("| {what} | {value} |\n")).collect();
     Ok(format!("| | |\n|---|---|\n{rows}"))
 }
 
+/// The size of Meridian's module, in KiB.
+pub(super) fn module() -> Result<f64> {
+    kib(&paths::module()?)
+}
+
 #[allow(clippy::cast_precision_loss)]
-fn kib(bytes: u64) -> f64 {
-    bytes as f64 / 1024.0
+fn kib(file: &Path) -> Result<f64> {
+    Ok(fs::metadata(file).with_context(|| format!("{} is not there.", file.display()))?.len() as f64 / 1024.0)
 }
 
 /// The model, as the kernel names it.

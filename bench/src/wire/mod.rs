@@ -4,8 +4,10 @@
 //! either side would cost as much as the differences that are looked for, and runtimes that sleep in whole milliseconds cannot tell a
 //! latency of microseconds. So the bytes of each request and answer are made once, both ends share one event loop, and each answer is still
 //! read and held against what it should be: a figure for wrong answers is worth nothing. In the open loop a request is due at its time
-//! whatever became of those before it, its latency counts from then, and the thread does not sleep.
+//! whatever became of those before it, its latency counts from then, and it is the kernel's
+//! own timer that wakes the thread.
 
+mod alarm;
 mod client;
 mod upstream;
 
@@ -21,11 +23,14 @@ use tokio::sync::oneshot;
 
 pub use client::{Expected, Mismatch};
 
+use alarm::Alarm;
 use client::Clients;
 use upstream::Upstreams;
 
 /// The token of the waker; those of the upstreams follow, then those of the clients.
 const WAKER: usize = 0;
+/// The token of the alarm.
+const ALARM: usize = usize::MAX - 1;
 /// The first token of a client's connection; all between are the upstreams'.
 const CLIENTS: usize = 1 << 20;
 /// A run that hears nothing for so long is broken.
@@ -106,13 +111,14 @@ impl Wire {
     pub fn start(upstreams: Vec<(SocketAddr, Vec<u8>)>) -> Result<Self> {
         let poll = Poll::new().context("The kernel gives no event queue.")?;
         let waker = Waker::new(poll.registry(), Token(WAKER))?;
+        let alarm = Alarm::new(poll.registry(), Token(ALARM))?;
         let upstreams = Upstreams::listen(poll.registry(), upstreams)?;
         let (orders, inbox) = channel();
         let (say, thread) = channel();
         std::thread::Builder::new().name("wire".to_owned()).spawn(move || {
             // Nobody listening means that the run is over before it began.
             let _ = say.send(nix::unistd::gettid().as_raw());
-            let mut end = End { poll, upstreams, clients: Clients::default() };
+            let mut end = End { poll, alarm, upstreams, clients: Clients::default() };
             end.serve(&inbox);
         })?;
         let thread = thread.recv().context("The thread did not start.")?;
@@ -150,6 +156,7 @@ impl Drop for Wire {
 /// The thread, from inside.
 struct End {
     poll: Poll,
+    alarm: Alarm,
     upstreams: Upstreams,
     clients: Clients,
 }
@@ -185,7 +192,7 @@ impl End {
         }
         for event in &events {
             match event.token().0 {
-                WAKER => {}
+                WAKER | ALARM => {}
                 token if token < CLIENTS => self.upstreams.handle(self.poll.registry(), token),
                 token => self.clients.handle(token - CLIENTS, tally)?,
             }
@@ -222,7 +229,9 @@ impl End {
                         }
                         sent += 1;
                     }
-                    self.turn(Some(Duration::ZERO), &mut tally)?;
+                    let next = start + gap.saturating_mul(u32::try_from(sent).unwrap_or(u32::MAX));
+                    self.alarm.set(next)?;
+                    self.turn(Some(PATIENCE), &mut tally)?;
                 }
             }
             if tally.answers > answers {
