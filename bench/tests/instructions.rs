@@ -1,11 +1,12 @@
 //! What a request costs in instructions of the module that ships: the same for two regions and for a thousand, for one host with rules
-//! and for a thousand, and not more than it did before.
+//! and for a thousand, and not more than it did before. What it asks of its host is counted beside it, in [`host_calls`].
 //!
 //! Counted and not timed, so it gates on any machine. What it cost before is kept in `instructions.json`; a change that is meant is kept
 //! by `MERIDIAN_BLESS=1 cargo test -p meridian-bench --test instructions`, and its difference read before it is merged.
 
 #![allow(clippy::unwrap_used, reason = "what cannot go on has failed, in helpers as well")]
 
+mod host_calls;
 mod vm;
 
 use serde_json::{Value, json};

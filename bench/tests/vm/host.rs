@@ -1,6 +1,6 @@
 //! The host's side: what the module can ask for, and what it left behind.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Header lines, in order.
 pub(crate) type Lines = Vec<(String, String)>;
@@ -23,10 +23,32 @@ pub(crate) struct Host {
     pub(crate) written: HashMap<String, Vec<u8>>,
     /// The status of the module's own answer to the request under way.
     pub(crate) refused: Option<u32>,
+    /// What the stream under way asks.
+    pub(crate) asks: Asks,
     pub(super) request: Lines,
     pub(super) response: Lines,
     pub(super) shared: HashMap<Vec<u8>, (Vec<u8>, u32)>,
     pub(super) numbers: HashMap<Vec<u8>, u32>,
+}
+
+/// What passes between the host and the module in one stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Asks {
+    /// How often the host enters the module.
+    pub(crate) entries: u64,
+    /// How many blocks the host asks it for, to put an answer there.
+    pub(crate) blocks: u64,
+    /// How often the module makes each call.
+    pub(crate) calls: BTreeMap<String, u64>,
+}
+
+impl Asks {
+    pub(super) fn count(&mut self, call: &str) {
+        match self.calls.get_mut(call) {
+            Some(times) => *times += 1,
+            None => drop(self.calls.insert(call.to_owned(), 1)),
+        }
+    }
 }
 
 impl Host {
@@ -38,6 +60,7 @@ impl Host {
         (self.request, self.response) = (request, response);
         self.written.clear();
         self.refused = None;
+        self.asks = Asks::default();
     }
 
     /// The lines of a map by its number in the ABI.

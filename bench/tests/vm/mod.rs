@@ -9,7 +9,7 @@ mod calls;
 mod host;
 
 use anyhow::{Context as _, Result, bail};
-pub(crate) use host::{Host, Lines};
+pub(crate) use host::{Asks, Host, Lines};
 use std::path::{Path, PathBuf};
 use wasmi::{CompilationMode, Config, Engine, Instance, Linker, Module, Store, TypedFunc};
 
@@ -74,6 +74,11 @@ impl Vm {
         self.store.data_mut()
     }
 
+    /// The module's memory, in pages of 64 KiB.
+    pub(crate) fn pages(&self) -> u64 {
+        self.instance.get_memory(&self.store, "memory").map_or(0, |memory| memory.size(&self.store))
+    }
+
     /// One stream from its start to its end.
     ///
     /// # Errors
@@ -98,11 +103,13 @@ impl Vm {
     /// Calls an entry point that answers; a module that has no use for it does not have it.
     fn ask<P: wasmi::WasmParams>(&mut self, name: &str, arguments: P) -> Result<Option<u32>> {
         let Some(function) = self.function::<P, u32>(name)? else { return Ok(None) };
+        self.host().asks.entries += 1;
         Ok(Some(function.call(&mut self.store, arguments).with_context(|| name.to_owned())?))
     }
 
     fn tell<P: wasmi::WasmParams>(&mut self, name: &str, arguments: P) -> Result<()> {
         let Some(function) = self.function::<P, ()>(name)? else { return Ok(()) };
+        self.host().asks.entries += 1;
         function.call(&mut self.store, arguments).with_context(|| name.to_owned())
     }
 
