@@ -73,7 +73,7 @@ impl Explanation {
 #[must_use]
 pub fn explain(policy: &Policy, request: &RequestLine, ejected: &[RegionId], now: Timestamp) -> Option<Explanation> {
     let headers = request.matched(fences_a_path(policy));
-    let facts = RequestFacts::new(&headers);
+    let facts = RequestFacts::new(&headers).with_claims(request);
     let host = policy.virtual_host(facts.authority())?;
     let mut health = Health::default();
     for region in ejected {

@@ -5,7 +5,7 @@
 //! fence, fewer spellings) and not a slow mesh. Probes are requests as well, and those that cannot be sent in time say nothing.
 
 use crate::render::table;
-use meridian_core::{Policy, Problem, Severity};
+use meridian_core::{Policy, Problem, Role, Rule, Severity};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -71,6 +71,16 @@ fn probes(policy: &Policy, document: &Value) -> Vec<Problem> {
         problems.push(problem("activeHealthCheck", message, "a longer `interval`, or a `probe` at fewer services"));
     }
     problems
+}
+
+/// No sidecar checks tokens, so a document that is for one asks for claims in vain.
+pub(crate) fn claims(policy: &Policy) -> impl Iterator<Item = Problem> + '_ {
+    let asks = |rule: &Rule| policy.role() == Role::Outbound && !rule.matches.claims.is_empty();
+    let rules = policy.rules().iter().enumerate().filter(move |(_, rule)| asks(rule));
+    rules.map(|(index, _)| {
+        let message = "asks for a token, and sidecars check none".to_owned();
+        problem(&format!("rules[{index}].match.claims"), message, "`role: gateway`, or a header that is `trusted`")
+    })
 }
 
 fn problem(path: &str, message: String, suggestion: &str) -> Problem {

@@ -83,7 +83,10 @@ impl PolicyFile {
             Diagnostics::new(name, text, problems.into_iter().map(entry).collect())
         };
         let (policy, _) = compile(&tree.value, UnknownKeys::Refuse, hints).map_err(&placed)?;
-        let over = limits::check(&policy, &tree.value);
+        let mut over = limits::check(&policy, &tree.value);
+        if was.is_none() {
+            over.extend(limits::claims(&policy));
+        }
         if !over.is_empty() {
             return Err(placed(over));
         }

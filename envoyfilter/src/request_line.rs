@@ -1,11 +1,19 @@
 //! A request as people write one down: `GET https://bookinfo.example.com/productpage region: eu`.
+//!
+//! What its token says stands among the headers in Istio's word for it: `@request.auth.claims.tenant: acme`, once for each value of a list.
 
 use anyhow::{Context, Result, bail};
+use meridian_core::{ClaimMatch, Claims};
 use std::str::FromStr;
 
-/// A request's header lines, pseudo-headers included.
+/// Istio's word for a claim, before its name.
+const CLAIM: &str = "@request.auth.claims.";
+
+/// A request's header lines, pseudo-headers included, and what its token says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestLine {
+    /// Claims of a checked token, with `.` between the names of nested ones, and their values.
+    pub claims: Vec<(String, String)>,
     /// Lower-case names with their values, in order and as they are sent.
     pub headers: Vec<(String, String)>,
 }
@@ -33,6 +41,7 @@ impl FromStr for RequestLine {
             (":authority".to_owned(), authority.to_owned()),
             (":path".to_owned(), path.to_owned()),
         ];
+        let mut claims = Vec::new();
         while let Some(name) = words.next() {
             let Some(name) = name.strip_suffix(':').filter(|name| !name.is_empty()) else {
                 bail!("`{name}` is not a header; write e.g. `region: eu`");
@@ -41,9 +50,20 @@ impl FromStr for RequestLine {
             while let Some(word) = words.next_if(|word| !word.ends_with(':')) {
                 value.push(word);
             }
-            headers.push((name.to_ascii_lowercase(), value.join(" ")));
+            let value = value.join(" ");
+            match name.strip_prefix(CLAIM) {
+                Some(claim) => claims.push((claim.to_owned(), value)),
+                None if name.starts_with('@') => bail!("`{name}` is not a claim; write e.g. `{CLAIM}tenant: acme`"),
+                None => headers.push((name.to_ascii_lowercase(), value)),
+            }
         }
-        Ok(Self { headers })
+        Ok(Self { claims, headers })
+    }
+}
+
+impl Claims for RequestLine {
+    fn holds(&self, claim: &ClaimMatch) -> bool {
+        self.claims.iter().any(|(name, value)| name == claim.claim() && value == claim.value())
     }
 }
 
@@ -146,6 +166,16 @@ mod tests {
         assert_eq!(normalized("/%252feu?z=%2f", true), "/%252feu?z=%2f", "once, and not in the query");
         assert_eq!(normalized("/%2", true), "/%2");
         assert_eq!(normalized("/%zz%é", true), "/%zz%é");
+    }
+
+    #[test]
+    fn what_a_token_says_is_no_header() {
+        let line =
+            "GET https://a/ @request.auth.claims.realm.Tenant: acme corp region: eu".parse::<RequestLine>().unwrap();
+        assert_eq!(line.headers.len(), 4);
+        assert!(line.holds(&ClaimMatch::new("realm.Tenant", "acme corp").unwrap()));
+        assert!(!line.holds(&ClaimMatch::new("realm.tenant", "acme corp").unwrap()));
+        assert!("GET https://a/ @request.headers.x: y".parse::<RequestLine>().is_err());
     }
 
     #[test]

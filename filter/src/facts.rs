@@ -5,7 +5,7 @@ use crate::metrics::Metrics;
 use meridian_core::decide::Decision;
 use meridian_core::judge::{ResponseFacts, UpstreamFacts};
 use meridian_core::request::{HeaderLines, Lines};
-use meridian_core::{HeaderMap, Plan, Policy, RegionId, ServiceId};
+use meridian_core::{ClaimMatch, Claims, HeaderMap, Plan, Policy, RegionId, ServiceId};
 
 /// The decision in the stream's filter state, for access logs and traces.
 pub(crate) const STATE: &str = "meridian_decision";
@@ -22,6 +22,16 @@ pub(crate) fn response<'h>(headers: &'h HeaderMap, tag: &str) -> ResponseFacts<'
             Lines::One(tag) => Some(tag),
             Lines::None | Lines::Several => None,
         },
+    }
+}
+
+/// What the host keeps of a request's token, read where a rule asks: about a microsecond a claim.
+pub(crate) struct Token<'a>(pub(crate) &'a Metrics);
+
+impl Claims for Token<'_> {
+    fn holds(&self, claim: &ClaimMatch) -> bool {
+        let value = self.0.checked("get_property", abi::property(claim.property())).flatten();
+        value.is_some_and(|value| claim.is_in(value))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::abi::{self, Map};
 use crate::engine::Engine;
-use crate::facts::{self, STATE};
+use crate::facts::{self, STATE, Token};
 use meridian_core::decide::{Decision, Reason, Verdict, candidates};
 use meridian_core::health::Outcome;
 use meridian_core::judge::{Delivery, Expected, Judgement, Mismatch, ResponseFacts, UpstreamFacts, is_plain, judge};
@@ -120,7 +120,8 @@ impl Stream {
         let Some(headers) = metrics.checked("get_headers", abi::headers(Map::Request)) else { return Action::Continue };
         self.has_key = self.takes_key(&headers);
         let now = self.engine.now();
-        let request = RequestFacts::new(&headers);
+        let token = Token(metrics);
+        let request = RequestFacts::new(&headers).with_claims(&token);
         let Some(decision) = self.engine.decide(&request, now) else { return Action::Continue };
         self.engine.try_shadow(&request, now, &decision);
         if !policy.acts() {

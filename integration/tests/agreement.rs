@@ -156,7 +156,8 @@ impl Case {
     fn told(&self) -> RequestLine {
         let line = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let pseudo = [(":method", self.method), (":authority", self.host), (":path", self.path)];
-        RequestLine { headers: pseudo.iter().chain(&self.headers).map(line).collect() }
+        let claims = Vec::new();
+        RequestLine { claims, headers: pseudo.iter().chain(&self.headers).map(line).collect() }
     }
 
     async fn send(&self, pool: &Pool) -> Result<Answer> {

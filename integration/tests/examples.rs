@@ -300,7 +300,7 @@ fn for_bookinfo(file: &PolicyFile, cases: &[&Case]) -> Result<String> {
     Ok(document.to_string())
 }
 
-/// What is left of a request when the edge has taken out what a client may not bring.
+/// What is left of a request when the edge has taken out what a client may not bring; no token is checked here (`istio_claims` does).
 fn behind_the_edge(policy: &Policy, line: &RequestLine) -> RequestLine {
     let rules = policy.virtual_hosts().iter().flat_map(|host| host.rules.iter()).filter_map(|id| policy.rule(*id));
     let trusted: BTreeSet<&str> = rules
@@ -310,6 +310,7 @@ fn behind_the_edge(policy: &Policy, line: &RequestLine) -> RequestLine {
         .collect();
     let mut line = line.clone();
     line.headers.retain(|(name, _)| !trusted.contains(name.as_str()));
+    line.claims.clear();
     line
 }
 

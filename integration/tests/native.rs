@@ -126,7 +126,7 @@ fn case(chance: &mut Chance, tenants: usize) -> Case {
         told.push(("x-tenant", tenant.to_owned()));
     }
     let headers = told.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Case { sent, told: RequestLine { headers } }
+    Case { sent, told: RequestLine { headers, claims: Vec::new() } }
 }
 
 /// The region that a plan tries first.

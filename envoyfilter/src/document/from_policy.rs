@@ -3,8 +3,8 @@
 //! Compiled again, it is the same policy. That keeps the compiler honest: what it could not write back it would have lost.
 
 use super::{
-    ApiVersion, Destination, Document, Drill, Failover, Fence, HeaderMatch, Match, Names, OnUnknownRegion, Probe,
-    Region, RegionName, Rescue, Role, Rule, Service, ServiceName, Shadow, Share, Table, Tag, Time, Verify,
+    ApiVersion, ClaimMatch, Destination, Document, Drill, Failover, Fence, HeaderMatch, Match, Names, OnUnknownRegion,
+    Probe, Region, RegionName, Rescue, Role, Rule, Service, ServiceName, Shadow, Share, Table, Tag, Time, Verify,
     WhenExhausted,
 };
 use meridian_core::{Policy, RegionId, ScopeId, ServiceId};
@@ -98,12 +98,15 @@ impl Source<'_> {
             exact: header.exact.as_str().into(),
             trusted: header.trusted,
         };
+        let claim =
+            |claim: &meridian_core::ClaimMatch| ClaimMatch { claim: claim.claim().into(), value: claim.value().into() };
         Match {
             services: self.services(rule.applies.services()),
             hosts: rule.applies.hosts().map(|host| host.as_str().into()).collect(),
             path_prefix: (!matches.path_prefix.is_empty()).then(|| matches.path_prefix.as_str().into()),
             methods: methods(&matches.methods),
             headers: matches.headers.iter().map(header).collect(),
+            claims: matches.claims.iter().map(claim).collect(),
         }
     }
 

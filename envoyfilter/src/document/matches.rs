@@ -1,6 +1,6 @@
 //! `rules[].match`.
 
-use super::{HeaderName, HeaderValue, Host, Method, PathPrefix, ServiceName};
+use super::{ClaimName, HeaderName, HeaderValue, Host, Method, PathPrefix, ServiceName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,8 @@ pub struct Match {
     pub methods: Vec<Method>,
     /// All of these headers.
     pub headers: Vec<HeaderMatch>,
+    /// All of these claims of a checked token; at a gateway.
+    pub claims: Vec<ClaimMatch>,
 }
 
 /// A header that must have one exact value.
@@ -34,4 +36,15 @@ pub struct HeaderMatch {
     /// The mesh sets it and the edge strips it; a rule with a fence asks for this.
     #[serde(default)]
     pub trusted: bool,
+}
+
+/// A claim of a token that Envoy's `jwt_authn` has checked (Istio: `RequestAuthentication`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(inline)]
+pub struct ClaimMatch {
+    /// The claim.
+    pub claim: ClaimName,
+    /// Its value, or one of its list.
+    pub value: HeaderValue,
 }

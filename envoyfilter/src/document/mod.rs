@@ -23,15 +23,15 @@ pub use drills::Drill;
 pub use explain::Explain;
 pub use headers::Headers;
 pub use health::{ActiveHealthCheck, FailurePercentage, OutlierDetection, Warmup};
-pub use matches::{HeaderMatch, Match};
+pub use matches::{ClaimMatch, HeaderMatch, Match};
 pub use names::Names;
 pub use regions::{Fence, Region};
 pub use rules::{Failover, OnUnknownRegion, Rescue, Rule, Share, WhenExhausted};
 pub use services::{Destination, Probe, Service};
 pub use stage::{OnMismatch, Shadow, Stage, Verify};
 pub use text::{
-    Duration, FenceName, HeaderName, HeaderValue, Host, Label, Method, OneHost, PathPrefix, ProbePath, RegionName,
-    ServiceName, Sha256, Time,
+    ClaimName, Duration, FenceName, HeaderName, HeaderValue, Host, Label, Method, OneHost, PathPrefix, ProbePath,
+    RegionName, ServiceName, Sha256, Time,
 };
 
 use schemars::JsonSchema;

@@ -59,6 +59,10 @@ form! {
     HeaderValue: "^[!-~]([ -~]*[!-~])?$", 256, "acme"
 }
 form! {
+    /// A claim of a token; one inside another is behind its name and `.`.
+    ClaimName: r#"^[!#-\-/-Z^-~]+(\.[!#-\-/-Z^-~]+)*$"#, 256, "tenant"
+}
+form! {
     /// An HTTP method.
     Method: "^[A-Z-]+$", 32, "GET"
 }

@@ -25,9 +25,9 @@ pub use filters::{
 };
 pub use listener::{Filter, FilterChain, Listener};
 pub use route::{
-    ClusterSpecifier, ClusterWeight, HeaderMatch, HeaderMatcher, HeaderValueOption, PreviousPriorities,
-    RetryHostPredicate, RetryPolicy, RetryPriority, Route, RouteAction, RouteConfiguration, RouteMatch, StringMatch,
-    StringMatcher, VirtualHost,
+    ClusterSpecifier, ClusterWeight, HeaderMatch, HeaderMatcher, HeaderValueOption, MetadataMatcher,
+    PreviousPriorities, RetryHostPredicate, RetryPolicy, RetryPriority, Route, RouteAction, RouteConfiguration,
+    RouteMatch, StringMatch, StringMatcher, VirtualHost,
 };
 
 use serde::{Serialize, Serializer};

@@ -59,6 +59,9 @@ pub struct RouteMatch {
     /// All of these hold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<HeaderMatcher>,
+    /// And all of these, of what filters have left behind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dynamic_metadata: Vec<MetadataMatcher>,
 }
 
 /// `HeaderMatcher`.
@@ -133,6 +136,55 @@ pub enum StringMatch {
         /// The expression.
         regex: String,
     },
+}
+
+/// `envoy.type.matcher.v3.MetadataMatcher`, for a text or one in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MetadataMatcher {
+    /// The filter that left it.
+    pub filter: String,
+    path: Vec<PathSegment>,
+    value: OrMatch,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct PathSegment {
+    key: String,
+}
+
+/// `ValueMatcher`, of kind `or_match`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct OrMatch {
+    or_match: ValueMatchers,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct ValueMatchers {
+    value_matchers: [ValueMatcher; 2],
+}
+
+/// `ValueMatcher`, of the kinds that are used here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum ValueMatcher {
+    StringMatch(StringMatcher),
+    ListMatch { one_of: Box<ValueMatcher> },
+}
+
+impl MetadataMatcher {
+    /// At `path` in what `filter` left behind there is `value`, or a list that holds it.
+    pub fn holds<'a>(
+        filter: impl Into<String>,
+        path: impl IntoIterator<Item = &'a str>,
+        value: impl Into<String>,
+    ) -> Self {
+        let path = path.into_iter().map(|key| PathSegment { key: key.to_owned() }).collect();
+        let text = StringMatcher { pattern: StringMatch::Exact(value.into()), ignore_case: false };
+        let text = ValueMatcher::StringMatch(text);
+        let list = ValueMatcher::ListMatch { one_of: Box::new(text.clone()) };
+        let value = OrMatch { or_match: ValueMatchers { value_matchers: [text, list] } };
+        Self { filter: filter.into(), path, value }
+    }
 }
 
 /// `RouteAction`.

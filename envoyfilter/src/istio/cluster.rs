@@ -7,7 +7,7 @@ use super::given::Given;
 use super::guard::{self, Fences};
 use super::needs::Needs;
 use super::virtual_service::{self, Tables};
-use super::{Files, Options, delivery, hosts, kustomize, mesh_config, subset};
+use super::{Files, Options, claims, delivery, hosts, kustomize, mesh_config, subset};
 use crate::limits::PLANS_PER_SERVICE;
 use meridian_core::{Policy, RegionId, Service, ServiceId};
 use serde_json::Value;
@@ -45,14 +45,15 @@ impl Cluster<'_> {
         let tables = Tables { policy: self.policy, gateways: &self.options.gateways, complaints: self.complaints };
         let given = self.options.given.as_ref();
         let given = given.map(|sources| Given { sources, policy: self.policy, complaints: self.complaints });
-        for resource in given.iter().flat_map(|given| given.resources(&tables, needs)) {
+        for resource in given.iter().flat_map(|given| given.resources(&tables, needs)).flat_map(claims::apart) {
             self.add(files, "routes", "The native table, laid over the routes that were there.", &resource);
         }
         let mut taken = Vec::new();
         for group in hosts::groups(self.policy, |host| !given.as_ref().is_some_and(|given| given.answers_for(host))) {
             let Some(service) = self.policy.service(group.service) else { continue };
             let name = virtual_service::name(&group, service, &taken);
-            if let Some(resource) = tables.plain(&group, &name, self.namespace(service), needs) {
+            let table = tables.plain(&group, &name, self.namespace(service), needs);
+            for resource in table.into_iter().flat_map(claims::apart) {
                 self.add(files, "routes", "The native table.", &resource);
             }
             taken.push(name);

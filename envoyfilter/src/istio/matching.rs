@@ -4,6 +4,7 @@
 //! slots. Where both say something the result is the narrower of the two, or nothing at all (then the route is not written), or, where
 //! that cannot be known without evaluating a regular expression, an error.
 
+use super::claims;
 use super::complaint::{Complaints, Place};
 use super::table::{Header, Methods};
 use meridian_core::RuleMatch;
@@ -33,6 +34,10 @@ pub(super) fn combine(
     }
     for header in &conditions.rule.headers {
         insert(&mut combined, &Header::Exact(header.name.clone(), header.exact.clone()), at, complaints)?;
+    }
+    for claim in &conditions.rule.claims {
+        let header = Header::Exact(claims::header(claim.names()), claim.value().to_owned());
+        insert(&mut combined, &header, at, complaints)?;
     }
     Some(combined)
 }
@@ -237,6 +242,17 @@ mod tests {
     fn a_user_who_routes_by_the_same_header_is_told() {
         let user = json!({"headers": {"Region": {"exact": "eu"}}});
         assert_eq!(combined(user, "/", &[Header::Absent("region".to_owned())], &any()), (None, true));
+    }
+
+    #[test]
+    fn a_claim_is_istios_header_with_each_of_its_names_in_brackets() {
+        let claim = meridian_core::ClaimMatch::new("realm.tenant", "acme").unwrap();
+        let rule = RuleMatch { claims: vec![claim], ..RuleMatch::default() };
+        let complaints = Complaints::default();
+        let conditions = Conditions { rule: &rule, headers: &[], methods: &any(), rewrites_prefix: false };
+        let combined = combine(&Map::new(), &conditions, &Place::new("x"), &complaints);
+        let expected = json!({"headers": {"@request.auth.claims[realm][tenant]": {"exact": "acme"}}});
+        assert_eq!(combined, Some(map(expected)));
     }
 
     #[test]

@@ -24,6 +24,7 @@
 //!
 //! Every name and number comes from the same compiled policy that the filter decides with.
 
+mod claims;
 mod cluster;
 mod complaint;
 mod delivery;

@@ -115,6 +115,12 @@ pub(crate) fn fences_a_path(policy: &Policy) -> bool {
     policy.rules().iter().any(|rule| rule.fenced) && policy.rules().iter().any(by_path)
 }
 
+/// Whether some rule asks for what a token says, so that the filter has to stand behind whoever checks it.
+pub(crate) fn reads_claims(policy: &Policy) -> bool {
+    let shadow = policy.shadow().map(Policy::rules).unwrap_or_default();
+    policy.rules().iter().chain(shadow).any(|rule| !rule.matches.claims.is_empty())
+}
+
 /// Headers of the mesh's own that no client may bring. A key for the explanation is read by the filter, so it passes here and is taken
 /// out on the way to the upstream ([`forwarded_never`]).
 pub(crate) fn internal(policy: &Policy) -> Vec<String> {

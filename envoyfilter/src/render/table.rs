@@ -6,10 +6,10 @@
 //! exists only inside a rule whose fence holds the plan's endpoints: whatever anybody writes into the header, no route leads out.
 
 use crate::envoy::{
-    ClusterSpecifier, ClusterWeight, Duration, HeaderMatcher, RetryHostPredicate, RetryPolicy, RetryPriority, Route,
-    RouteAction, RouteMatch, VirtualHost,
+    ClusterSpecifier, ClusterWeight, Duration, HeaderMatcher, MetadataMatcher, RetryHostPredicate, RetryPolicy,
+    RetryPriority, Route, RouteAction, RouteMatch, VirtualHost,
 };
-use meridian_core::{Plan, Policy, RegionId, Rescue, Rule, Service, Table};
+use meridian_core::{ClaimMatch, Plan, Policy, RegionId, Rescue, Rule, Service, Table};
 use std::collections::BTreeSet;
 
 /// One virtual host for each of the policy's.
@@ -156,7 +156,11 @@ impl RuleRoutes<'_> {
         let prefix = if rule.matches.path_prefix.is_empty() { "/" } else { &rule.matches.path_prefix };
         Some(Route {
             name,
-            matcher: RouteMatch { prefix: prefix.to_owned(), headers },
+            matcher: RouteMatch {
+                prefix: prefix.to_owned(),
+                headers,
+                dynamic_metadata: rule.matches.claims.iter().map(claim).collect(),
+            },
             route: RouteAction {
                 target: target?,
                 timeout: Some(Duration(rule.timeout)),
@@ -169,6 +173,11 @@ impl RuleRoutes<'_> {
             request_headers_to_remove: vec![self.policy.headers().route.clone()],
         })
     }
+}
+
+/// As Istio has `envoy.filters.http.jwt_authn` leave it.
+fn claim(claim: &ClaimMatch) -> MetadataMatcher {
+    MetadataMatcher::holds("envoy.filters.http.jwt_authn", ["payload"].into_iter().chain(claim.names()), claim.value())
 }
 
 /// Envoy's own retry, leaving a priority (a region) as soon as it failed.

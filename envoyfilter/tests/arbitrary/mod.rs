@@ -180,13 +180,15 @@ fn matches(services: Vec<ServiceName>, hosts: Vec<Host>, fenced: bool) -> impl S
         option::of(select(&["/", "/api", "/a b"][..]).prop_map(PathPrefix::from)),
         subsequence(METHODS, 0..=METHODS.len()),
         vec(header, 0..3),
+        subsequence(&["tenant", "realm.group"][..], 0..=2),
     )
-        .prop_map(|(services, hosts, path_prefix, methods, headers)| Match {
+        .prop_map(|(services, hosts, path_prefix, methods, headers, claims)| Match {
             services,
             hosts,
             path_prefix,
             methods: methods.into_iter().map(Method::from).collect(),
             headers,
+            claims: claims.into_iter().map(|claim| ClaimMatch { claim: claim.into(), value: "acme".into() }).collect(),
         })
 }
 

@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod claim;
 mod config;
 pub mod decide;
 mod decision_header;
@@ -32,6 +33,7 @@ mod rule;
 pub mod shadow;
 pub mod worker;
 
+pub use claim::{ClaimMatch, Claims};
 pub use config::{LocalHints, Problem, Severity, UnknownKeys, compile};
 pub use decision_header::{DecisionRecord, add_delivery, decision_header};
 pub use drill::{Drill, Drilled};

@@ -1,5 +1,7 @@
 //! The facts of one request, as bytes. What a client sent is never assumed to be text.
 
+use crate::claim::Claims;
+
 /// A header's lines: a value that comes twice is not two votes, it is a request nobody should guess about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lines<'a> {
@@ -11,10 +13,11 @@ pub enum Lines<'a> {
     Several,
 }
 
-/// The header lines of a request, as the host gave them: lower-case names, pseudo-headers included.
+/// The header lines of a request, as the host gave them: lower-case names, pseudo-headers included; and what its token says.
 #[derive(Clone, Copy)]
 pub struct RequestFacts<'a> {
     headers: &'a dyn HeaderLines,
+    claims: &'a dyn Claims,
 }
 
 /// Where header lines can be looked up.
@@ -41,10 +44,22 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> HeaderLines for Vec<(N, V)> {
 }
 
 impl<'a> RequestFacts<'a> {
-    /// Facts over these header lines.
+    /// Facts over these header lines, without a token.
     #[must_use]
     pub fn new(headers: &'a dyn HeaderLines) -> Self {
-        Self { headers }
+        Self { headers, claims: &() }
+    }
+
+    /// With what a checked token says.
+    #[must_use]
+    pub fn with_claims(self, claims: &'a dyn Claims) -> Self {
+        Self { claims, ..self }
+    }
+
+    /// What a checked token says.
+    #[must_use]
+    pub fn claims(&self) -> &'a dyn Claims {
+        self.claims
     }
 
     /// The lines of a header, by its lower-case name.

@@ -1,5 +1,6 @@
 //! A rule: which requests it is about, and what holds for them. The first rule that matches decides.
 
+use crate::claim::ClaimMatch;
 use crate::hosts::HostPattern;
 use crate::ids::{RegionId, ScopeId, ServiceId};
 use crate::request::{Lines, RequestFacts};
@@ -197,6 +198,8 @@ pub struct RuleMatch {
     pub methods: Vec<Method>,
     /// All of these.
     pub headers: Vec<HeaderMatch>,
+    /// And all of these.
+    pub claims: Vec<ClaimMatch>,
 }
 
 /// A header that must have one exact value.
@@ -214,7 +217,10 @@ impl RuleMatch {
     /// Whether the rule is about every request of its hosts.
     #[must_use]
     pub fn is_everything(&self) -> bool {
-        (self.path_prefix.is_empty() || self.path_prefix == "/") && self.methods.is_empty() && self.headers.is_empty()
+        (self.path_prefix.is_empty() || self.path_prefix == "/")
+            && self.methods.is_empty()
+            && self.headers.is_empty()
+            && self.claims.is_empty()
     }
 
     /// Whether the rule is about this request. A header that comes in several lines equals nothing.
@@ -224,5 +230,7 @@ impl RuleMatch {
             && (self.methods.is_empty()
                 || self.methods.iter().any(|method| method.as_str().as_bytes() == request.method()))
             && self.headers.iter().all(|header| request.header(&header.name) == Lines::One(header.exact.as_bytes()))
+            // Last, because asking costs a call of the host.
+            && self.claims.iter().all(|claim| request.claims().holds(claim))
     }
 }

@@ -138,7 +138,7 @@ fn route(cluster: &str, retry_policy: Option<RetryPolicy>) -> Route {
     };
     Route {
         name: "default".to_owned(),
-        matcher: RouteMatch { prefix: "/".to_owned(), headers: Vec::new() },
+        matcher: RouteMatch { prefix: "/".to_owned(), headers: Vec::new(), dynamic_metadata: Vec::new() },
         route: action,
         response_headers_to_add: Vec::new(),
         response_headers_to_remove: Vec::new(),

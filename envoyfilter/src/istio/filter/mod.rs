@@ -47,7 +47,8 @@ pub enum Position {
     /// Before Istio's own filters.
     #[default]
     First,
-    /// After the filters that say who the client is, so that a rule can trust a header that they write (`outputClaimToHeaders`).
+    /// After the filters that say who the client is, so that a rule can trust a header that they write (`outputClaimToHeaders`). A policy
+    /// that asks for claims is always here.
     AfterAuthentication,
 }
 
@@ -106,7 +107,11 @@ impl Filter<'_> {
     ) -> Option<Value> {
         let document = with_role(self.document, context.role());
         // Who calls from inside the mesh is known by its certificate, and no filter of a sidecar writes claims.
-        let position = if context == Context::Gateway { self.position } else { Position::First };
+        let position = match context {
+            Context::Gateway if render::reads_claims(self.policy) => Position::AfterAuthentication,
+            Context::Gateway => self.position,
+            Context::Outbound | Context::Inbound => Position::First,
+        };
         match self.source? {
             Source::File(module) => {
                 // ECDS is one space of names for all of a proxy's filters.

@@ -27,7 +27,7 @@ pub(super) fn read(root: &Object<'_>, builder: &mut Builder) -> Vec<Drill> {
 }
 
 fn drill(item: &Node<'_>, builder: &Builder, before: &[Drill]) -> Option<Drill> {
-    let object = item.object(&["name", "region", "services", "percent", "from", "until"], &[])?;
+    let object = item.object(&["name", "region", "services", "percent", "from", "until"])?;
     let name_node = object.required("name");
     let name = name_node.as_ref().and_then(Node::label);
     if let (Some(node), Some(name)) = (&name_node, &name)

@@ -5,7 +5,7 @@ use crate::explain::{Explain, ExplainKey};
 
 /// Reads `explain`; nobody is told where it is absent.
 pub(super) fn read(root: &Object<'_>) -> Explain {
-    let Some(object) = root.get("explain").and_then(|node| node.object(&["keySha256", "public"], &[])) else {
+    let Some(object) = root.get("explain").and_then(|node| node.object(&["keySha256", "public"])) else {
         return Explain::default();
     };
     Explain {

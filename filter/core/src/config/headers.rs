@@ -23,8 +23,7 @@ const TAKEN: [&str; 12] = [
 /// Reads `headers`.
 pub(super) fn read(root: &Object<'_>) -> HeaderNames {
     let mut names = HeaderNames::default();
-    let Some(object) =
-        root.get("headers").and_then(|node| node.object(&["servedBy", "decision", "route", "explain"], &[]))
+    let Some(object) = root.get("headers").and_then(|node| node.object(&["servedBy", "decision", "route", "explain"]))
     else {
         return names;
     };

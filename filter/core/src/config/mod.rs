@@ -102,7 +102,7 @@ fn critical(document: &Value) -> Vec<String> {
 }
 
 fn build(reader: &Reader, document: &Value, hints: &LocalHints<'_>) -> Option<Policy> {
-    let root = reader.root(document).object(TOP, &[])?;
+    let root = reader.root(document).object(TOP)?;
     match root.required("apiVersion").and_then(|node| node.text()) {
         Some("meridian/v1") | None => {}
         Some(other) => {
@@ -112,13 +112,13 @@ fn build(reader: &Reader, document: &Value, hints: &LocalHints<'_>) -> Option<Po
     for item in root.get("critical").and_then(|node| node.list()).unwrap_or_default() {
         let _ = item.text();
     }
-    let role = root.required("role").and_then(|node| node.choice(ROLES, &[]));
-    let table = root.get("table").and_then(|node| node.choice(&[("full", Table::Full), ("plans", Table::Plans)], &[]));
-    let tag = root.get("tag").and_then(|node| node.object(&["public"], &[]));
+    let role = root.required("role").and_then(|node| node.choice(ROLES));
+    let table = root.get("table").and_then(|node| node.choice(&[("full", Table::Full), ("plans", Table::Plans)]));
+    let tag = root.get("tag").and_then(|node| node.object(&["public"]));
     let public = tag.and_then(|tag| tag.get("public")).and_then(|node| node.boolean());
-    let stage = root.get("stage").and_then(|node| node.choice(STAGES, &[])).unwrap_or_default();
-    let verify = root.get("verify").and_then(|node| node.object(&["onMismatch"], &[]));
-    let on_mismatch = verify.and_then(|verify| verify.get("onMismatch")?.choice(ON_MISMATCH, &[]));
+    let stage = root.get("stage").and_then(|node| node.choice(STAGES)).unwrap_or_default();
+    let verify = root.get("verify").and_then(|node| node.object(&["onMismatch"]));
+    let on_mismatch = verify.and_then(|verify| verify.get("onMismatch")?.choice(ON_MISMATCH));
     let mut builder = Builder::default();
     builder.headers = headers::read(&root);
     let header = match root.get("regionHeader") {

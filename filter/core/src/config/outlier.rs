@@ -27,7 +27,7 @@ const OUTLIER_DETECTION: &[&str] = &[
 ];
 
 fn outlier_detection(node: &Node<'_>) -> Option<OutlierDetection> {
-    let object = node.object(OUTLIER_DETECTION, &[])?;
+    let object = node.object(OUTLIER_DETECTION)?;
     let mut settings = OutlierDetection::default();
     set(&mut settings.consecutive_gateway_errors, whole(&object, "consecutiveGatewayErrors", 0, 1_000));
     set(&mut settings.consecutive_5xx_errors, whole(&object, "consecutive5xxErrors", 0, 1_000));
@@ -52,7 +52,7 @@ fn outlier_detection(node: &Node<'_>) -> Option<OutlierDetection> {
 
 /// A threshold of 0 turns it off.
 fn failure_percentage(node: &Node<'_>) -> Option<FailurePercentage> {
-    let object = node.object(&["threshold", "requestVolume"], &[])?;
+    let object = node.object(&["threshold", "requestVolume"])?;
     let mut limit = FailurePercentage::default();
     set(&mut limit.threshold, percent(&object, "threshold", 0));
     set(&mut limit.request_volume, whole(&object, "requestVolume", 1, 1_000_000));
@@ -60,7 +60,7 @@ fn failure_percentage(node: &Node<'_>) -> Option<FailurePercentage> {
 }
 
 fn warmup(node: &Node<'_>) -> Option<Warmup> {
-    let object = node.object(&["duration", "minimumPercent", "aggression", "halfOpenRequests"], &[])?;
+    let object = node.object(&["duration", "minimumPercent", "aggression", "halfOpenRequests"])?;
     let mut settings = Warmup::default();
     let tokens = whole(&object, "halfOpenRequests", 1, 1_000).and_then(|tokens| u16::try_from(tokens).ok());
     set(&mut settings.half_open_requests, tokens);
@@ -75,8 +75,7 @@ fn warmup(node: &Node<'_>) -> Option<Warmup> {
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 
 fn active_health_check(node: &Node<'_>) -> Option<ActiveHealthCheck> {
-    let object =
-        node.object(&["interval", "timeout", "unhealthyThreshold", "healthyThreshold", "expectedStatuses"], &[])?;
+    let object = node.object(&["interval", "timeout", "unhealthyThreshold", "healthyThreshold", "expectedStatuses"])?;
     let mut settings = ActiveHealthCheck::default();
     set(&mut settings.interval, duration(&object, "interval"));
     if let Some(node) = object.get("interval")

@@ -101,26 +101,17 @@ impl<'d> Node<'d> {
         self.reader.note_near(Severity::Error, &self.path, message, near);
     }
 
-    /// Part of the design, not of this version.
-    pub(super) fn unsupported(&self) {
-        self.error("is not supported yet");
-    }
-
-    /// An object with these keys; `later` are known to the design only.
-    pub(super) fn object(&self, known: &[&str], later: &[&str]) -> Option<Object<'d>> {
+    /// An object with these keys.
+    pub(super) fn object(&self, known: &[&str]) -> Option<Object<'d>> {
         let object = self.names()?;
         for (key, node) in object.entries() {
             if known.contains(&key) {
                 continue;
             }
-            if later.contains(&key) {
-                node.unsupported();
-                continue;
-            }
             let refuse =
                 self.reader.unknown == UnknownKeys::Refuse || self.reader.critical.iter().any(|name| name == key);
             let severity = if refuse { Severity::Error } else { Severity::Warning };
-            let near = closest(key, known.iter().chain(later));
+            let near = closest(key, known);
             self.reader.note_near(severity, &node.path, "is not a key of this document".to_owned(), near);
         }
         Some(object)
@@ -205,15 +196,11 @@ impl<'d> Node<'d> {
         inside.then_some(duration)
     }
 
-    /// One of a closed set of words; `later` are known to the design only.
-    pub(super) fn choice<T: Copy>(&self, known: &[(&str, T)], later: &[&str]) -> Option<T> {
+    /// One of a closed set of words.
+    pub(super) fn choice<T: Copy>(&self, known: &[(&str, T)]) -> Option<T> {
         let text = self.text()?;
         if let Some((_, value)) = known.iter().find(|(word, _)| *word == text) {
             return Some(*value);
-        }
-        if later.contains(&text) {
-            self.error(format!("`{text}` is not supported yet"));
-            return None;
         }
         let message = format!("`{text}` is not one of the words allowed here");
         match closest(text, known.iter().map(|(word, _)| word)) {

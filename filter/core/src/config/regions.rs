@@ -46,7 +46,7 @@ fn once(taken: &mut HashMap<String, String>, node: &Node<'_>, key: String, owner
 }
 
 fn region(item: &Node<'_>, taken: &mut Taken) -> Option<Region> {
-    let object = item.object(&["name", "clusters", "displayName", "aliases"], &[])?;
+    let object = item.object(&["name", "clusters", "displayName", "aliases"])?;
     let name_node = object.required("name")?;
     let name = name_node.label();
     let owner = name.clone().unwrap_or_default();

@@ -4,6 +4,7 @@ use super::builder::Builder;
 use super::near::closest;
 use super::reader::{Node, Object};
 use super::{headers, services};
+use crate::claim::ClaimMatch;
 use crate::ids::{RegionId, ScopeId};
 use crate::plan::{Scope, ScopeName};
 use crate::rule::{Applies, HeaderMatch, Method, OnUnknownRegion, Rescue, Rule, RuleMatch, Split, WhenExhausted};
@@ -48,7 +49,7 @@ fn home(builder: &Builder, scope: ScopeId, local: Option<RegionId>) -> Option<Re
 }
 
 fn rule(item: &Node<'_>, builder: &mut Builder, all: ScopeId, local: Option<RegionId>) -> Option<Rule> {
-    let object = item.object(KNOWN, &[])?;
+    let object = item.object(KNOWN)?;
     let name = name(&object, builder);
     let fence = object.get("fence");
     let fenced = fence.is_some();
@@ -67,10 +68,10 @@ fn rule(item: &Node<'_>, builder: &mut Builder, all: ScopeId, local: Option<Regi
     let rescue = object.get("rescue").map(|node| rescue(&node));
     let on_unknown_region = object
         .get("onUnknownRegion")
-        .and_then(|node| node.choice(&[("ignore", OnUnknownRegion::Ignore), ("reject", OnUnknownRegion::Reject)], &[]));
+        .and_then(|node| node.choice(&[("ignore", OnUnknownRegion::Ignore), ("reject", OnUnknownRegion::Reject)]));
     let when_exhausted = object
         .get("whenExhausted")
-        .and_then(|node| node.choice(&[("preferred", WhenExhausted::Preferred), ("fail", WhenExhausted::Fail)], &[]));
+        .and_then(|node| node.choice(&[("preferred", WhenExhausted::Preferred), ("fail", WhenExhausted::Fail)]));
     let scope = scope?;
     Some(Rule {
         name: name?,
@@ -102,8 +103,8 @@ fn name(object: &Object<'_>, builder: &Builder) -> Option<String> {
 
 fn read_match(node: &Node<'_>, builder: &Builder, fenced: bool) -> (RuleMatch, Applies) {
     let (mut matches, mut applies) = (RuleMatch::default(), Applies::default());
-    let known = ["services", "hosts", "pathPrefix", "methods", "headers"];
-    let Some(object) = node.object(&known, &["claims"]) else { return (matches, applies) };
+    let known = ["services", "hosts", "pathPrefix", "methods", "headers", "claims"];
+    let Some(object) = node.object(&known) else { return (matches, applies) };
     let items = |key: &str| object.get(key).and_then(|node| node.list()).unwrap_or_default();
 
     applies.services = items("services").iter().filter_map(|node| builder.service(node)).collect();
@@ -131,6 +132,14 @@ fn read_match(node: &Node<'_>, builder: &Builder, fenced: bool) -> (RuleMatch, A
     }
     matches.methods = items("methods").iter().filter_map(method).collect();
     matches.headers = items("headers").iter().filter_map(|node| header_match(node, builder, fenced)).collect();
+    for node in items("claims") {
+        let Some(claim) = claim_match(&node) else { continue };
+        // The native table has one place for each.
+        if matches.claims.iter().any(|known| known.claim().eq_ignore_ascii_case(claim.claim())) {
+            node.error_with("this claim stands twice", "each claim once");
+        }
+        matches.claims.push(claim);
+    }
     (matches, applies)
 }
 
@@ -149,7 +158,7 @@ fn method(node: &Node<'_>) -> Option<Method> {
 }
 
 fn header_match(node: &Node<'_>, builder: &Builder, fenced: bool) -> Option<HeaderMatch> {
-    let object = node.object(&["name", "exact", "trusted"], &[])?;
+    let object = node.object(&["name", "exact", "trusted"])?;
     let name = object.required("name").and_then(|node| headers::others(&node, &builder.headers));
     let exact = object.required("exact").and_then(|node| node.header_value());
     let trusted = object.get("trusted").and_then(|node| node.boolean()).unwrap_or(false);
@@ -160,8 +169,25 @@ fn header_match(node: &Node<'_>, builder: &Builder, fenced: bool) -> Option<Head
     Some(HeaderMatch { name: name?, exact: exact?, trusted })
 }
 
+/// What a checked token says is nobody's wish, so a fence may hang on it.
+fn claim_match(node: &Node<'_>) -> Option<ClaimMatch> {
+    let object = node.object(&["claim", "value"])?;
+    let (claim, value) = (object.required("claim"), object.required("value"));
+    let value = value.and_then(|node| node.header_value());
+    let claim = claim?;
+    let text = claim.text()?;
+    let matches = ClaimMatch::new(text, value.as_deref().unwrap_or_default());
+    if matches.is_none() {
+        claim.error_with(
+            format!("`{text}` is not a claim's name"),
+            "e.g. `tenant`, or `realm.tenant` for one inside another",
+        );
+    }
+    value.and(matches)
+}
+
 fn rescue(node: &Node<'_>) -> Option<Rescue> {
-    let object = node.object(&["attempts", "perTryTimeout", "methods"], &[])?;
+    let object = node.object(&["attempts", "perTryTimeout", "methods"])?;
     let attempts = object.get("attempts").map_or(Some(2), |node| node.integer(1, 10));
     let per_try = object.get("perTryTimeout").map_or(Some(Duration::from_secs(1)), |node| node.duration());
     let methods = match object.get("methods") {
@@ -198,7 +224,7 @@ fn distribute(node: &Node<'_>, builder: &Builder, scope: Option<ScopeId>) -> Opt
 fn failover(node: &Node<'_>, builder: &mut Builder, scope: Option<ScopeId>, rule: &str) -> Vec<(RegionId, ScopeId)> {
     let (mut restricted, mut seen) = (Vec::<(RegionId, ScopeId)>::new(), Vec::new());
     for item in node.list().unwrap_or_default() {
-        let Some(object) = item.object(&["from", "to"], &[]) else { continue };
+        let Some(object) = item.object(&["from", "to"]) else { continue };
         let from_node = object.required("from");
         let from = from_node.as_ref().and_then(|node| region_inside(node, builder, scope));
         let mut order: Vec<RegionId> = from.into_iter().collect();

@@ -22,7 +22,7 @@ pub(super) fn read(root: &Object<'_>, builder: &mut Builder) {
 }
 
 fn service(item: &Node<'_>, builder: &mut Builder) -> Option<Service> {
-    let object = item.object(&["name", "hosts", "destination", "probe"], &[])?;
+    let object = item.object(&["name", "hosts", "destination", "probe"])?;
     let id = ServiceId::at(builder.services.len())?;
     let name_node = object.required("name")?;
     let name = name_node.label();
@@ -67,7 +67,7 @@ fn service(item: &Node<'_>, builder: &mut Builder) -> Option<Service> {
 }
 
 fn destination(node: &Node<'_>) -> Option<Destination> {
-    let object = node.object(&["host", "port"], &[])?;
+    let object = node.object(&["host", "port"])?;
     let host_node = object.required("host");
     let host = host_node.as_ref().and_then(|node| host(node)).and_then(|pattern| match pattern {
         HostPattern::Exact(host) => Some(host),
@@ -85,7 +85,7 @@ fn destination(node: &Node<'_>) -> Option<Destination> {
 
 /// The path that a probe asks for.
 fn probe(node: &Node<'_>) -> Option<String> {
-    let object = node.object(&["path"], &[])?;
+    let object = node.object(&["path"])?;
     let Some(node) = object.get("path") else {
         object.error("path", "is required and missing".to_owned(), "e.g. `/healthz`");
         return None;

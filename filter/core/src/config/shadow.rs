@@ -9,7 +9,7 @@ use crate::policy::Stage;
 /// Reads `shadow.rules` in place of `rules`, for a policy that differs in nothing else.
 pub(super) fn read(root: &Object<'_>, builder: &Builder, local: Option<RegionId>, stage: Stage) -> Option<Builder> {
     let node = root.get("shadow")?;
-    let shadow = node.object(&["rules"], &[])?;
+    let shadow = node.object(&["rules"])?;
     shadow.required("rules")?;
     if stage != Stage::Enforce {
         // Both would be counted under one name, and nobody could tell which was meant.

@@ -48,20 +48,6 @@ fn a_key_without_a_value_is_not_an_absent_key() {
 }
 
 #[test]
-fn what_the_design_knows_and_this_version_does_not_is_refused_everywhere() {
-    for (pointer, value) in [("/rules", json!([{"name": "a", "match": {"claims": []}}]))] {
-        let document = changed(pointer, value);
-        for mode in [UnknownKeys::Refuse, UnknownKeys::Warn] {
-            let found = compile(&document, mode, &LocalHints::default()).unwrap_err();
-            assert!(
-                found.iter().any(|problem| problem.message.ends_with("not supported yet")),
-                "{pointer}: {found:#?}"
-            );
-        }
-    }
-}
-
-#[test]
 fn a_tag_that_is_not_public_is_hidden_at_the_edge_and_nowhere_else() {
     for (role, public, hidden) in
         [("gateway", false, true), ("gateway", true, false), ("outbound", false, false), ("inbound", false, false)]
@@ -120,6 +106,22 @@ fn a_key_nobody_knows_is_no_worse_further_in() {
 fn a_client_may_not_choose_its_fence_by_header() {
     let rules = json!([{"name": "a", "fence": "eu", "match": {"headers": [{"name": "x-tenant", "exact": "acme"}]}}]);
     assert!(problem(&with_rules(rules)).contains("trusted: true"));
+}
+
+#[test]
+fn a_fence_may_hang_on_a_claim_which_stands_once_and_has_a_name() {
+    let with = |claims: Value| with_rules(json!([{"name": "a", "fence": "eu", "match": {"claims": claims}}]));
+    let claim = |claim: &str, value: &str| json!({"claim": claim, "value": value});
+    assert!(problems(&with(json!([claim("tenant", "acme"), claim("realm.group", "ops")]))).is_empty());
+    for (claims, says) in [
+        (json!([claim("a b", "acme")]), "rules[0].match.claims[0].claim: `a b` is not a claim's name"),
+        (json!([claim("tenant", "acme"), claim("tenant", "x")]), "rules[0].match.claims[1]: this claim stands twice"),
+        (json!([{"claim": "tenant"}]), "rules[0].match.claims[0].value: is required and missing"),
+        (json!([{"value": "acme"}]), "rules[0].match.claims[0].claim: is required and missing"),
+    ] {
+        let said = problem(&with(claims));
+        assert!(said.starts_with(says), "{said}");
+    }
 }
 
 #[test]
