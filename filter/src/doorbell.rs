@@ -17,10 +17,10 @@ use std::rc::{Rc, Weak};
 
 /// A histogram, in microseconds: from the change of the store to the view of another worker.
 pub(crate) const NEWS_AGE: &str = "meridian_news_age_microseconds";
-/// A gauge, in seconds since the epoch: when the worker of this slot was last alive; 0 when it left in order.
+/// A gauge, in seconds since the epoch: when the worker of this slot was last alive; 0 when others took its place.
 const HEARTBEAT: &str = "meridian_heartbeat_seconds";
 /// The list, and the number of its format. A queue goes by the number of its slot.
-const ROSTER: &str = "meridian/roster/1";
+const ROSTER: &str = "meridian/roster/2";
 const QUEUES: &str = "meridian/doorbell/";
 /// A host that has a message for every question must not make this a loop.
 const MESSAGES: usize = 10_000;
@@ -39,19 +39,10 @@ thread_local! {
 
 /// A configuration begins to serve.
 pub(crate) fn join(engine: &Rc<Engine>) {
-    DOORBELL.with(|bell| bell.engines.borrow_mut().push(Rc::downgrade(engine)));
-}
-
-/// A configuration does not serve any more; with the last one, the VM gives its slot back.
-pub(crate) fn leave(engine: &Rc<Engine>) {
     DOORBELL.with(|bell| {
         let mut engines = bell.engines.borrow_mut();
-        engines.retain(|other| other.strong_count() > 0 && !std::ptr::eq(other.as_ptr(), Rc::as_ptr(engine)));
-        if engines.is_empty()
-            && let Some(slot) = bell.member.leave(&roster(&engine.metrics))
-        {
-            heartbeat(&engine.metrics, slot, Timestamp::NEVER);
-        }
+        engines.retain(|other| other.strong_count() > 0);
+        engines.push(Rc::downgrade(engine));
     });
 }
 
@@ -65,8 +56,9 @@ pub(crate) fn tick(metrics: &Metrics, now: Timestamp) {
             let name = format!("{QUEUES}{slot}");
             metrics.checked("register_shared_queue", abi::register_queue(&name))
         };
-        if let Some(slot) = bell.member.renew(&roster(metrics), now, queue) {
-            heartbeat(metrics, slot, now);
+        if let Some(renewed) = bell.member.renew(&roster(metrics), now, queue) {
+            heartbeat(metrics, renewed.number, now);
+            renewed.ended.iter().for_each(|slot| heartbeat(metrics, *slot, Timestamp::NEVER));
         }
     });
 }

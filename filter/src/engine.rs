@@ -5,7 +5,8 @@ use crate::doorbell;
 use crate::metrics::Metrics;
 use crate::probes::Probes;
 use crate::shared_data::SharedData;
-use crate::waiting::Waiting;
+use crate::tries::Tries;
+use crate::waiting::{TICK, Waiting};
 use meridian_core::decide::{Decision, Reason};
 use meridian_core::health::{Cause, CellKey, Change, Event, Health, Outcome, ProbeResult, State, Transition};
 use meridian_core::judge::Mismatch;
@@ -49,6 +50,7 @@ pub(crate) struct Engine {
     pub(crate) policy: Policy,
     pub(crate) metrics: Metrics,
     pub(crate) waiting: Waiting,
+    pub(crate) tries: Tries,
     worker: Worker,
     /// Where the shared health is, under a key that says what its ids mean.
     shared: String,
@@ -69,6 +71,7 @@ impl Engine {
             worker: Worker::default(),
             metrics: Metrics::default(),
             waiting: Waiting::default(),
+            tries: Tries::default(),
             policy,
             random: Cell::new(0),
             drawn: Cell::new(0),
@@ -77,6 +80,11 @@ impl Engine {
         engine.worker = Worker::new(&engine.policy, &engine.store(), engine.now());
         engine.define_metrics();
         engine
+    }
+
+    /// Begins to serve.
+    pub(crate) fn start(&self) {
+        self.metrics.checked("set_tick_period", abi::set_tick_period(TICK.subsec_millis()));
     }
 
     /// The store that this worker shares with the others.
@@ -162,7 +170,12 @@ impl Engine {
         let changes = self.worker.tick(&self.policy, &self.store(), now);
         changes.iter().for_each(|change| self.tell(change));
         self.send_probes(now);
-        for key in self.waiting.stalled(root, &self.policy, &self.metrics) {
+        let (abandoned, stalled) = (self.tries.take_abandoned(), self.waiting.stalled(&self.policy, &self.metrics));
+        self.metrics.checked("set_effective_context", abi::act_for(root));
+        for key in abandoned {
+            self.return_token(key);
+        }
+        for key in stalled {
             self.record(Event { key, outcome: Outcome::Stalled, probe: false }, now);
         }
     }

@@ -47,13 +47,13 @@ impl Engine {
     fn send_probe(&self, index: usize, probe: &Probe, now: Timestamp) {
         let Some(service) = self.policy.service(probe.key.service) else { return };
         let (Some(path), Some(cluster)) = (&service.probe, self.policy.probe_cluster(probe)) else { return };
-        let headers = vec![
+        let headers = [
             (":method", "GET"),
             (":path", path.as_str()),
             (":authority", service.probe_authority()),
             ("user-agent", USER_AGENT),
         ];
-        match abi::call(&cluster, headers, self.policy.health().active_health_check.timeout) {
+        match abi::call(&cluster, &headers, self.policy.health().active_health_check.timeout) {
             Ok(token) => self.probes.prober.borrow_mut().sent(index, token, now),
             // Envoy knows nobody there, which is an answer.
             Err(Failed::INTERNAL_FAILURE) => self.record_probe(probe.key, ProbeResult::Unreachable, now),

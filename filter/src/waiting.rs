@@ -1,10 +1,13 @@
 //! Requests that wait for an answer.
 //!
 //! A frozen region fails no request until a timeout ends it, and while nobody answers there is no callback in which to notice. So each
-//! stream leaves its number when it begins, and takes it back when it is answered or gone. The tick looks for those that have waited for
-//! half of `stallTimeout`, asks the host on their behalf where they were sent, and reports a region when as many wait for it as
-//! would be errors in a row. One that has waited for thrice as long has been told of, and would be held against a region that is back in
-//! use. Whether it is ejected is the core's business: one answer from there and it is not.
+//! stream leaves its number when it begins, and takes it back when it is answered. The tick looks for those that have waited for half of
+//! `stallTimeout`, asks the host on their behalf where they were sent, and reports a region when as many wait for it as would be errors
+//! in a row. One that has waited for thrice as long has been told of, and would be held against a region that is back in use. Whether it
+//! is ejected is the core's business: one answer from there and it is not.
+//!
+//! Numbers are kept in a ring, each in the place that follows from it. Where so many are open at once that they take each other's
+//! places, those that are left are still a fair share of all.
 
 use crate::abi;
 use crate::facts;
@@ -19,11 +22,13 @@ pub(crate) const TICK: Duration = Duration::from_millis(250);
 /// So many of the longest waiting are asked about, about a microsecond each.
 const ASKED: usize = 64;
 
+/// Places in the ring, of eight bytes.
+const PLACES: usize = 8192;
+
 /// Who waits, on this worker.
 #[derive(Default)]
 pub(crate) struct Waiting {
     slots: RefCell<Vec<Slot>>,
-    free: RefCell<Vec<u32>>,
     ticks: Cell<u32>,
 }
 
@@ -34,24 +39,28 @@ struct Slot {
     since: u32,
 }
 
+fn place(stream: u32) -> usize {
+    stream as usize % PLACES
+}
+
 impl Waiting {
-    /// A stream begins to wait. Its place, to be given back.
-    pub(crate) fn begin(&self, stream: u32) -> u32 {
-        let slot = Slot { stream, since: self.ticks.get() };
+    /// A stream begins to wait.
+    pub(crate) fn begin(&self, stream: u32) {
         let mut slots = self.slots.borrow_mut();
-        let place = self.free.borrow_mut().pop().unwrap_or_else(|| u32::try_from(slots.len()).unwrap_or(u32::MAX));
-        match slots.get_mut(place as usize) {
-            Some(at) => *at = slot,
-            None => slots.push(slot),
+        if slots.is_empty() {
+            slots.resize(PLACES, Slot::default());
         }
-        place
+        if let Some(slot) = slots.get_mut(place(stream)) {
+            *slot = Slot { stream, since: self.ticks.get() };
+        }
     }
 
-    /// It was answered, or is gone.
-    pub(crate) fn end(&self, place: u32) {
-        if let Some(slot) = self.slots.borrow_mut().get_mut(place as usize) {
+    /// It was answered.
+    pub(crate) fn end(&self, stream: u32) {
+        if let Some(slot) = self.slots.borrow_mut().get_mut(place(stream))
+            && slot.stream == stream
+        {
             *slot = Slot::default();
-            self.free.borrow_mut().push(place);
         }
     }
 
@@ -60,23 +69,25 @@ impl Waiting {
         self.ticks.set(self.ticks.get().wrapping_add(1));
     }
 
-    /// Where requests wait that should have been answered by now. `root` is the context to return to.
-    pub(crate) fn stalled(&self, root: u32, policy: &Policy, metrics: &Metrics) -> Vec<CellKey> {
+    /// Where requests wait that should have been answered by now. The calls that follow act for one of them, until they are told whom to
+    /// act for.
+    pub(crate) fn stalled(&self, policy: &Policy, metrics: &Metrics) -> Vec<CellKey> {
         let settings = policy.outlier_detection();
         let patience = (settings.stall_timeout / 2).as_millis().div_ceil(TICK.as_millis());
         let enough = usize::try_from(settings.consecutive_gateway_errors.max(1)).unwrap_or(usize::MAX);
-        let (slots, ticks) = (self.slots.borrow(), self.ticks.get());
-        let late = |slot: &&Slot| {
+        let (mut slots, ticks) = (self.slots.borrow_mut(), self.ticks.get());
+        let late = |slot: &Slot| {
             let waited = u128::from(ticks.wrapping_sub(slot.since));
             slot.stream != 0 && waited > patience && waited <= patience * 3
         };
-        if slots.iter().filter(late).count() < enough {
+        if slots.iter().filter(|slot| late(slot)).count() < enough {
             return Vec::new();
         }
         let mut by_region: Vec<(CellKey, usize)> = Vec::new();
-        for slot in slots.iter().filter(late).take(ASKED.max(enough)) {
+        for slot in slots.iter_mut().filter(|slot| late(slot)).take(ASKED.max(enough)) {
             // A stream that the host does not know any more is not waiting.
             if abi::act_for(slot.stream).is_err() {
+                *slot = Slot::default();
                 continue;
             }
             let Some((service, plan)) = facts::planned(policy, metrics) else { continue };
@@ -86,7 +97,6 @@ impl Waiting {
                 None => by_region.push((key, 1)),
             }
         }
-        metrics.checked("set_effective_context", abi::act_for(root));
         by_region.into_iter().filter(|(_, count)| *count >= enough).map(|(key, _)| key).collect()
     }
 }

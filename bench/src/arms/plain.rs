@@ -45,7 +45,7 @@ impl Arm<'_> {
             }
             Name::Size(regions, hosts) => {
                 let module = around.module.to_str().context("The path of the module is not text.")?;
-                let mut plugin = render::plugin(module, &policy::of_size(regions, hosts)?);
+                let mut plugin = render::plugin(id, module, &policy::of_size(regions, hosts)?);
                 id.clone_into(&mut plugin.vm_config.vm_id);
                 Some(serde_json::to_value(HttpFilter::wasm(plugin))?)
             }

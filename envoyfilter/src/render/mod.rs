@@ -63,7 +63,7 @@ pub fn listener(file: &PolicyFile, site: &Site) -> Listener {
         http_filters.push(HttpFilter::remove_from_responses([&policy.headers().served_by]));
     }
     if let Some(module) = &site.module {
-        http_filters.push(HttpFilter::wasm(plugin(&module.display().to_string(), &file.document)));
+        http_filters.push(HttpFilter::wasm(plugin("meridian", &module.display().to_string(), &file.document)));
     }
     http_filters.push(HttpFilter::router());
     let manager = HttpConnectionManager {
@@ -91,12 +91,13 @@ pub fn listener(file: &PolicyFile, site: &Site) -> Listener {
     Listener::new("ingress", site.listen, manager.into())
 }
 
-/// The filter as a plugin: `document` is its configuration, `module` a file on the Envoy's machine.
+/// The filter as a plugin: `document` is its configuration, `module` a file on the Envoy's machine. `root_id` tells it from the other
+/// plugins of this module in the same Envoy, which share a VM.
 #[must_use]
-pub fn plugin(module: &str, document: &Value) -> WasmPlugin {
+pub fn plugin(root_id: &str, module: &str, document: &Value) -> WasmPlugin {
     WasmPlugin {
         name: "meridian".to_owned(),
-        root_id: "meridian".to_owned(),
+        root_id: root_id.to_owned(),
         vm_config: WasmVm {
             vm_id: "meridian".to_owned(),
             runtime: "envoy.wasm.runtime.v8",

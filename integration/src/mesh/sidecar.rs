@@ -82,7 +82,7 @@ impl Sidecar<'_> {
         let filter = self
             .module
             .filter(|_| self.tag == Tag::Filter)
-            .map(|module| HttpFilter::wasm(render::plugin(&module.display().to_string(), &self.policy())));
+            .map(|module| HttpFilter::wasm(render::plugin("meridian", &module.display().to_string(), &self.policy())));
         manager("inbound", vec![host], filter.into_iter().collect())
     }
 

@@ -116,14 +116,14 @@ impl Filter<'_> {
             Source::File(module) => {
                 // ECDS is one space of names for all of a proxy's filters.
                 let unique = format!("{namespace}/{name}.{}", context.role());
-                let wasm = wasm(module, &document);
+                let wasm = wasm(&unique, module, &document);
                 let patches = vec![patch::extension(context, &unique, wasm), patch::insert(context, &unique, position)];
                 Some(envoy_filter(name, namespace, selector, patches))
             }
             Source::Oci(reference) => {
                 let mut spec = json!({
                     "url": format!("oci://{reference}"),
-                    "pluginName": "meridian",
+                    "pluginName": format!("{name}.{}", context.role()),
                     "failStrategy": "FAIL_OPEN",
                     "match": [{"mode": context.mode()}],
                     "pluginConfig": document,
@@ -146,8 +146,8 @@ impl Filter<'_> {
 }
 
 /// The plugin as on a static Envoy, allowed to call what it imports and nothing else, with a configuration that people can read.
-fn wasm(module: &Module, document: &Value) -> Value {
-    let mut config = serde_json::to_value(render::plugin(&module.path(), document)).unwrap_or_default();
+fn wasm(root_id: &str, module: &Module, document: &Value) -> Value {
+    let mut config = serde_json::to_value(render::plugin(root_id, &module.path(), document)).unwrap_or_default();
     let pretty = serde_json::to_string_pretty(document).unwrap_or_default();
     if let Some(value) = config.pointer_mut("/configuration/value") {
         *value = json!(pretty);

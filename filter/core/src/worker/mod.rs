@@ -9,7 +9,7 @@ mod roster;
 mod shared;
 mod successes;
 
-pub use roster::{LEASE, Member, RENEWED_EVERY};
+pub use roster::{LEASE, Member, RENEWED_EVERY, Renewed};
 pub use shared::{Read, Store, Version, Written};
 
 use crate::decide::{Decision, decide};

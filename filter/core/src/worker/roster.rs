@@ -6,6 +6,10 @@
 //! whatever way, is not told for longer than [`LEASE`], which bounds what piles up unread in its queue, and the next worker that begins
 //! takes the slot and the queue over. So the list is as long as there ever were workers at the same time, whatever becomes of them.
 //! The number of a slot is stable as long as its worker lives, and small: it can name a series of a metric.
+//!
+//! Nobody tells a worker of its end: a host asks only modules that want to hear of the end of every stream as well, which would cost each
+//! of them as much as its request. So a slot is not given back. Who is silent has died if somebody lives who began with it, and has
+//! made room if all who live began later: a host puts new workers in the place of all old ones at once.
 
 use super::shared::{Read, Store, TRIES, Version, Written};
 use crate::policy::Timestamp;
@@ -18,7 +22,9 @@ pub const RENEWED_EVERY: Duration = Duration::from_secs(2);
 pub const LEASE: Duration = Duration::from_secs(10);
 /// Workers beyond these hear of news by their ticks alone.
 const SLOTS: usize = 128;
-const RECORD: usize = 16;
+/// Workers that begin within this time of each other began together.
+const TOGETHER: Duration = Duration::from_secs(30);
+const RECORD: usize = 24;
 
 /// A slot of the list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,8 +33,10 @@ struct Slot {
     queue: u32,
     /// How often it was taken, so that who lost it notices.
     term: u32,
-    /// When its holder last said that it is alive; never: it left.
+    /// When its holder last said that it is alive; never: its end is told.
     seen: Timestamp,
+    /// When its holder began.
+    since: Timestamp,
 }
 
 impl Slot {
@@ -36,6 +44,15 @@ impl Slot {
     fn is_held(&self, now: Timestamp) -> bool {
         !self.seen.is_never() && self.seen.elapsed(now) < LEASE && self.seen.since(now) < LEASE
     }
+}
+
+/// What came of saying that a worker is alive.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Renewed {
+    /// The number of its slot.
+    pub number: usize,
+    /// Slots whose holders made room for those that live now. Each is told once.
+    pub ended: Vec<usize>,
 }
 
 /// What a worker holds.
@@ -60,7 +77,7 @@ impl Member {
     }
 
     /// Says that this worker is alive, and takes a slot if it has none. `queue` registers the queue of a slot by its number and returns
-    /// the host's. The number of the slot; `None`: there is none to be had, or the host fails.
+    /// the host's. `None`: there is no slot to be had, or the host fails.
     ///
     /// The queue is registered only by who holds the slot, and again each time: the host delivers to the last one that did, and that may
     /// have been a configuration of this worker that is gone.
@@ -69,8 +86,9 @@ impl Member {
         store: &impl Store,
         now: Timestamp,
         mut queue: impl FnMut(usize) -> Option<u32>,
-    ) -> Option<usize> {
+    ) -> Option<Renewed> {
         self.renewed_at.set(now);
+        let mut told = Vec::new();
         for _ in 0..TRIES {
             let (mut slots, version) = read(store)?;
             let own = self.held.get().filter(|held| slots.get(held.number).is_some_and(|slot| slot.term == held.term));
@@ -83,13 +101,15 @@ impl Member {
             if own.is_some() {
                 slot.queue = queue(held.number).unwrap_or_default();
             }
+            let ended = end(&mut slots, now);
             match store.write(&to_bytes(&slots), version) {
                 Written::Done => self.held.set(Some(held)),
                 Written::Raced => continue,
                 Written::Failed => return None,
             }
+            told.extend(ended);
             if own.is_some() {
-                return Some(held.number);
+                return Some(Renewed { number: held.number, ended: told });
             }
         }
         None
@@ -103,22 +123,15 @@ impl Member {
         let others = slots.iter().enumerate().filter(|(number, slot)| Some(*number) != own && slot.is_held(now));
         others.map(|(_, slot)| slot.queue).filter(|queue| *queue != 0).collect()
     }
+}
 
-    /// Gives its slot back, as a worker does that ends in order. The number of the slot, if it had one.
-    pub fn leave(&self, store: &impl Store) -> Option<usize> {
-        let held = self.held.take()?;
-        for _ in 0..TRIES {
-            let (mut slots, version) = read(store)?;
-            match slots.get_mut(held.number) {
-                Some(slot) if slot.term == held.term => slot.seen = Timestamp::NEVER,
-                _ => return None,
-            }
-            if store.write(&to_bytes(&slots), version) != Written::Raced {
-                break;
-            }
-        }
-        Some(held.number)
-    }
+/// Ends those whose place others have taken; their numbers.
+fn end(slots: &mut [Slot], now: Timestamp) -> Vec<usize> {
+    let first = slots.iter().filter(|slot| slot.is_held(now)).map(|slot| slot.since).min();
+    let Some(first) = first else { return Vec::new() };
+    let ends = |slot: &Slot| !slot.seen.is_never() && !slot.is_held(now) && slot.since.elapsed(first) > TOGETHER;
+    let ended = slots.iter_mut().enumerate().filter(|(_, slot)| ends(slot));
+    ended.map(|(number, slot)| (number, slot.seen = Timestamp::NEVER).0).collect()
 }
 
 /// The first slot that nobody holds. Its queue is kept: a queue goes by the number of its slot.
@@ -132,6 +145,7 @@ fn take(slots: &mut Vec<Slot>, now: Timestamp) -> Option<Held> {
     }
     let slot = slots.get_mut(number)?;
     slot.term = slot.term.wrapping_add(1);
+    slot.since = now;
     Some(Held { number, term: slot.term })
 }
 
@@ -150,6 +164,7 @@ fn to_bytes(slots: &[Slot]) -> Vec<u8> {
         bytes.extend_from_slice(&slot.queue.to_le_bytes());
         bytes.extend_from_slice(&slot.term.to_le_bytes());
         bytes.extend_from_slice(&slot.seen.0.to_le_bytes());
+        bytes.extend_from_slice(&slot.since.0.to_le_bytes());
     }
     bytes
 }
@@ -164,9 +179,11 @@ fn from_bytes(bytes: &[u8]) -> Vec<Slot> {
 fn slot(bytes: &[u8]) -> Option<Slot> {
     let (queue, rest) = bytes.split_first_chunk()?;
     let (term, rest) = rest.split_first_chunk()?;
-    let (seen, _) = rest.split_first_chunk()?;
-    let seen = Timestamp(u64::from_le_bytes(*seen));
-    Some(Slot { queue: u32::from_le_bytes(*queue), term: u32::from_le_bytes(*term), seen })
+    let (seen, rest) = rest.split_first_chunk()?;
+    let (since, _) = rest.split_first_chunk()?;
+    let time = |bytes: &[u8; 8]| Timestamp(u64::from_le_bytes(*bytes));
+    let (queue, term) = (u32::from_le_bytes(*queue), u32::from_le_bytes(*term));
+    Some(Slot { queue, term, seen: time(seen), since: time(since) })
 }
 
 #[cfg(test)]

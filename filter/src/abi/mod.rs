@@ -1,15 +1,18 @@
 //! The host calls Meridian makes, with every status handled.
 //!
-//! The only `unsafe` of the project. Two rules make it small: the host writes only through pointers to locals that outlive the call,
-//! and a block the host returns was allocated by this module's own exported allocator (a `Vec<u8>` with capacity equal to its length,
-//! `proxy-wasm`'s `allocator.rs`), so it is owned by taking it back as a `Vec`. Statuses are numbers here, not an enum of the SDK's: a
-//! host may return one that the SDK has no name for.
+//! The only `unsafe` of the project, with [`entry`], where the host calls Meridian. Two rules make it small: the host writes only through
+//! pointers to locals that outlive the call, and a block the host returns was allocated by this module's own exported allocator (a
+//! `Vec<u8>` with capacity equal to its length), so it is owned by taking it back as a `Vec`. Statuses are numbers here and no enum: a
+//! host may return one that nobody has a name for.
+//!
+//! There is no SDK in between. The Rust SDK makes a context for each stream, whose creation and end are two entries into the VM more,
+//! dispatches by hash maps, and traps on any status that it does not expect; a trap takes the whole worker's VM with it.
 
 #![allow(unsafe_code)]
 
+pub(crate) mod entry;
+
 use meridian_core::{HeaderMap, Timestamp};
-use proxy_wasm::hostcalls;
-use proxy_wasm::types::Status;
 use std::ptr::{null, null_mut};
 use std::time::Duration;
 
@@ -24,7 +27,6 @@ impl Failed {
     pub(crate) const INTERNAL_FAILURE: Self = Self(10);
     const NOT_FOUND: Self = Self(1);
     const EMPTY: Self = Self(7);
-    const BAD_ARGUMENT: Self = Self(2);
 }
 
 /// Which header map.
@@ -76,6 +78,19 @@ unsafe extern "C" {
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
+    fn proxy_log(level: u32, message: *const u8, size: usize) -> u32;
+    fn proxy_http_call(
+        cluster: *const u8,
+        cluster_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        body: *const u8,
+        body_size: usize,
+        trailers: *const u8,
+        trailers_size: usize,
+        timeout: u32,
+        token: *mut u32,
+    ) -> u32;
     fn proxy_send_local_response(
         status: u32,
         details: *const u8,
@@ -234,36 +249,66 @@ pub(crate) fn record(id: u32, value: u64) -> Result<(), Failed> {
     checked(unsafe { proxy_record_metric(id, value) })
 }
 
+/// How much a line of the log matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    Debug = 1,
+    Info = 2,
+    Warn = 3,
+    Error = 4,
+    Critical = 5,
+}
+
+/// Writes a line into Envoy's log. A host that refuses it is not told of, or it would be by the same way.
+pub(crate) fn log(level: Level, message: &str) {
+    // SAFETY: `message` outlives the call.
+    unsafe { proxy_log(level as u32, message.as_ptr(), message.len()) };
+}
+
 /// Answers the request here, with a header or none and a plain-text body.
 pub(crate) fn respond(status: u16, header: Option<(&str, &str)>, body: &str) -> Result<(), Failed> {
-    let map = header
-        .map_or_else(|| 0u32.to_le_bytes().to_vec(), |(name, value)| one_header(name.as_bytes(), value.as_bytes()));
+    let map = pairs(header.as_slice());
     // SAFETY: all slices outlive the call; no details are passed, and -1 leaves the gRPC status to the host.
     checked(unsafe {
         proxy_send_local_response(u32::from(status), null(), 0, body.as_ptr(), body.len(), map.as_ptr(), map.len(), -1)
     })
 }
 
-/// Sends a GET to an Envoy cluster. The answer comes under the number that is returned, at most `timeout` later.
+/// Sends a request without a body to an Envoy cluster. The answer comes under the number that is returned, at most `timeout` later.
 ///
-/// [`Failed::INTERNAL_FAILURE`]: the cluster has nobody to send it to. Anything else: there is no such cluster. The one call that goes
-/// through the SDK's own, because its dispatcher traps on an answer to a call that it did not make. It traps on statuses other than
-/// these two as well, which Envoy does not return (`source/extensions/common/wasm/context.cc`, `Context::httpCall`).
-pub(crate) fn call(cluster: &str, headers: Vec<(&str, &str)>, timeout: Duration) -> Result<u32, Failed> {
-    hostcalls::dispatch_http_call(cluster, headers, None, Vec::new(), timeout).map_err(|status| match status {
-        Status::InternalFailure => Failed::INTERNAL_FAILURE,
-        _ => Failed::BAD_ARGUMENT,
-    })
+/// [`Failed::INTERNAL_FAILURE`]: the cluster has nobody to send it to. Anything else: there is no such cluster
+/// (`source/extensions/common/wasm/context.cc`, `Context::httpCall`).
+pub(crate) fn call(cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Result<u32, Failed> {
+    let (headers, trailers, mut token) = (pairs(headers), pairs(&[]), 0);
+    let timeout = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+    // SAFETY: all slices outlive the call, and there is no body; the out-pointer is a local that does, too.
+    checked(unsafe {
+        proxy_http_call(
+            cluster.as_ptr(),
+            cluster.len(),
+            headers.as_ptr(),
+            headers.len(),
+            null(),
+            0,
+            trailers.as_ptr(),
+            trailers.len(),
+            timeout,
+            &raw mut token,
+        )
+    })?;
+    Ok(token)
 }
 
-/// A header map of one pair, as the host reads it.
-fn one_header(name: &[u8], value: &[u8]) -> Vec<u8> {
-    let length = |part: &[u8]| u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes();
-    let mut map = 1u32.to_le_bytes().to_vec();
-    map.extend(length(name));
-    map.extend(length(value));
-    for part in [name, value] {
-        map.extend_from_slice(part);
+/// A header map as the host reads it: how many pairs, the lengths of all, then all of them, each part with a zero byte behind it.
+fn pairs(headers: &[(&str, &str)]) -> Vec<u8> {
+    let length = |part: usize| u32::try_from(part).unwrap_or(u32::MAX).to_le_bytes();
+    let mut map = length(headers.len()).to_vec();
+    for (name, value) in headers {
+        map.extend(length(name.len()));
+        map.extend(length(value.len()));
+    }
+    for part in headers.iter().flat_map(|(name, value)| [name, value]) {
+        map.extend_from_slice(part.as_bytes());
         map.push(0);
     }
     map
