@@ -124,6 +124,13 @@ fn surroundings(folder: &Path, gateway: Option<&str>, rendered: &str) -> Result<
             json!({"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": metadata, "spec": spec});
         objects.push(gateway);
     }
+    if rendered.contains("@request.auth.claims") {
+        // Somebody has to check the tokens whose claims are asked for.
+        let metadata = json!({"name": "tokens", "namespace": "istio-system"});
+        let rules = json!([{"issuer": "https://issuer.example.com", "jwksUri": "https://issuer.example.com/keys"}]);
+        let spec = json!({"selector": {"matchLabels": front}, "jwtRules": rules});
+        objects.push(json!({"apiVersion": "security.istio.io/v1", "kind": "RequestAuthentication", "metadata": metadata, "spec": spec}));
+    }
     let fences: BTreeSet<&str> = rendered
         .split("fence.meridian/")
         .skip(1)
@@ -293,7 +300,7 @@ fn for_bookinfo(file: &PolicyFile, cases: &[&Case]) -> Result<String> {
         service["hosts"] = hosts.into_iter().map(Value::from).collect();
         rename(&mut service["name"])?;
     }
-    for rule in document["rules"].as_array_mut().into_iter().flatten() {
+    for rule in document.get_mut("rules").and_then(Value::as_array_mut).into_iter().flatten() {
         let services = rule.get_mut("match").and_then(|rule| rule.get_mut("services")).and_then(Value::as_array_mut);
         services.into_iter().flatten().try_for_each(rename)?;
     }
