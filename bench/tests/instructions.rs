@@ -115,6 +115,10 @@ fn costs(regions: usize, hosts: usize) -> Costs {
     for _ in 0..5 {
         vm.stream(request(host.clone(), Some(alias(last))), response(503, Some(tag(last)))).unwrap();
     }
+    // From here on every request is decided about here.
+    measure(&mut vm, "asks for nothing while a region is ejected", None, Some(tag(0)));
+    measure(&mut vm, "asks for a region while another is ejected", Some(alias(0)), Some(tag(0)));
+    measure(&mut vm, "asks for what does not exist while a region is ejected", Some(alias(9_999)), Some(tag(0)));
     measure(&mut vm, "asks for a region that is ejected", Some(alias(last)), Some(tag(0)));
     let moved = vm.host().written.get("x-region-route").cloned();
     assert_eq!(moved.as_deref(), Some(format!("prefer-{}", region(0)).as_bytes()), "it did not fail over");

@@ -6,15 +6,15 @@
 //! against each other, and one that grows is a regression wherever it is measured.
 
 mod calls;
+mod counted;
 mod host;
 
 use anyhow::{Context as _, Result, bail};
+use counted::{COUNT, counted};
 pub(crate) use host::{Asks, Host, Lines};
 use std::path::{Path, PathBuf};
-use wasmi::{CompilationMode, Config, Engine, Instance, Linker, Module, Store, TypedFunc};
+use wasmi::{Engine, Global, Instance, Linker, Module, Store, TypedFunc, Val};
 
-/// More than anything that is measured here needs, and little enough to end a loop that does not.
-const ENOUGH: u64 = 1 << 50;
 const ROOT: u32 = 1;
 
 /// Where `make module` puts it.
@@ -28,6 +28,7 @@ pub(crate) fn shipped() -> PathBuf {
 pub(crate) struct Vm {
     store: Store<Host>,
     instance: Instance,
+    count: Global,
     streams: u32,
 }
 
@@ -47,17 +48,14 @@ impl Vm {
     /// The module is not there, is none, or refuses the policy: with what it logged.
     pub(crate) fn start(module: &Path, policy: &serde_json::Value) -> Result<Self> {
         let bytes = std::fs::read(module).with_context(|| format!("{}: run `make module` first", module.display()))?;
-        let mut config = Config::default();
-        // A function that is translated when it is first called would cost more that once.
-        config.consume_fuel(true).compilation_mode(CompilationMode::Eager);
-        let engine = Engine::new(&config);
-        let module = Module::new(&engine, &bytes)?;
+        let engine = Engine::default();
+        let module = Module::new(&engine, counted(&bytes)?)?;
         let mut store = Store::new(&engine, Host::new(policy.to_string().into_bytes()));
-        store.set_fuel(ENOUGH)?;
         let mut linker = Linker::new(&engine);
         calls::define(&mut linker, &module)?;
         let instance = linker.instantiate_and_start(&mut store, &module)?;
-        let mut vm = Self { store, instance, streams: ROOT };
+        let count = instance.get_global(&store, COUNT).context("the module does not count")?;
+        let mut vm = Self { store, instance, count, streams: ROOT };
         vm.tell("_initialize", ())?;
         vm.tell("_start", ())?;
         vm.tell("proxy_on_context_create", (ROOT, 0))?;
@@ -88,16 +86,24 @@ impl Vm {
         let id = self.streams;
         let counts = (u32::try_from(request.len())?, u32::try_from(response.len())?);
         self.host().begin(request, response);
-        let start = self.store.get_fuel()?;
+        let start = self.count()?;
         self.tell("proxy_on_context_create", (id, ROOT))?;
         self.ask("proxy_on_request_headers", (id, counts.0, 1))?;
-        let asked = self.store.get_fuel()?;
+        let asked = self.count()?;
         self.ask("proxy_on_response_headers", (id, counts.1, 1))?;
         self.ask("proxy_on_done", id)?;
         self.tell("proxy_on_log", id)?;
         self.tell("proxy_on_delete", id)?;
-        let answered = self.store.get_fuel()?;
-        Ok(Cost { request: start - asked, response: asked - answered })
+        let answered = self.count()?;
+        Ok(Cost { request: asked - start, response: answered - asked })
+    }
+
+    /// The instructions since the start.
+    fn count(&self) -> Result<u64> {
+        match self.count.get(&self.store) {
+            Val::I64(count) => Ok(u64::try_from(count)?),
+            other => bail!("the count is {other:?}"),
+        }
     }
 
     /// Calls an entry point that answers; a module that has no use for it does not have it.
