@@ -26,9 +26,9 @@ pub struct Effort {
 
 impl Effort {
     /// For figures that are published.
-    pub const FULL: Self = Self { rounds: 11, slices: 8, requests: 800 };
+    pub const FULL: Self = Self { rounds: 9, slices: 6, requests: 600 };
     /// For figures of policies of many sizes.
-    pub const SIZES: Self = Self { rounds: 9, slices: 5, requests: 800 };
+    pub const SIZES: Self = Self { rounds: 9, slices: 4, requests: 600 };
     /// For a look.
     pub const QUICK: Self = Self { rounds: 3, slices: 4, requests: 500 };
 }

@@ -28,7 +28,7 @@ pub struct Effort {
 
 impl Effort {
     /// For figures that are published.
-    pub const FULL: Self = Self { rounds: 9, requests: 2_000, rate: 4_000 };
+    pub const FULL: Self = Self { rounds: 21, requests: 1_000, rate: 4_000 };
     /// For a look.
     pub const QUICK: Self = Self { rounds: 2, requests: 1_000, rate: 4_000 };
 }
