@@ -159,6 +159,10 @@ fn surroundings(folder: &Path, gateway: Option<&str>, rendered: &str) -> Result<
         let own = text.split("\n---\n").filter(|document| document.contains("\nkind: Gateway\n"));
         documents.extend(own.map(str::to_owned));
     }
+    // What the README says to apply beside what is rendered.
+    let readme = fs::read_to_string(folder.join("README.md"))?;
+    let beside = readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    documents.extend(beside.filter(|text| text.contains("kind: RequestAuthentication")).map(str::to_owned));
     Ok(documents.join("\n---\n"))
 }
 
