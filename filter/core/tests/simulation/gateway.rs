@@ -30,6 +30,7 @@ pub(crate) struct Gateway {
     pub(crate) bell: Bell,
     store: Shared,
     roster: Shared,
+    lease: Shared,
     draw: Draw,
 }
 
@@ -58,13 +59,14 @@ impl Gateway {
             bell: Bell::new(sketch.gateways[number].rings, draw.fork()),
             store,
             roster: Shared::new(draw.fork()),
+            lease: Shared::new(draw.fork()),
             draw: draw.fork(),
         }
     }
 
     /// Its wall clock.
     pub(crate) fn wall(&self, now: u64) -> Timestamp {
-        Timestamp((BEGIN + now).saturating_add_signed(self.offset))
+        wall(self.offset, now)
     }
 
     /// A service in a region, as the core names them.
@@ -101,15 +103,32 @@ impl Gateway {
     }
 
     pub(crate) fn tick(&mut self, worker: usize, waiting: &[&Request], now: u64) -> Vec<Change> {
-        let host = Host {
-            policy: &self.policy,
-            store: &self.store,
-            now: Timestamp((BEGIN + now).saturating_add_signed(self.offset)),
-        };
+        let host = Host { policy: &self.policy, store: &self.store, now: wall(self.offset, now) };
         let (vm, bell) = (&mut self.vms[worker], &mut self.bell);
         let number = vm.number;
         vm.renew(&self.roster, (now, host.now), |slot| Some(bell.register(slot, (worker, number))));
         self.vms[worker].tick(&host, now, waiting)
+    }
+
+    /// The probes that a worker sends at its tick: each with its number, its service and its region.
+    pub(crate) fn probes(&mut self, worker: usize, now: u64) -> Vec<(usize, usize, usize)> {
+        let host = Host { policy: &self.policy, store: &self.store, now: wall(self.offset, now) };
+        let due = self.vms[worker].probes(&host, &self.lease);
+        let key = |index: usize| self.policy.probes()[index].key;
+        due.into_iter().map(|index| (index, key(index).service.index(), key(index).region.index())).collect()
+    }
+
+    /// What came of a probe that one of a worker's VMs sent.
+    pub(crate) fn probed(
+        &mut self,
+        (worker, vm): (usize, u32),
+        number: usize,
+        answer: Option<(u16, Option<&[u8]>)>,
+        now: u64,
+    ) -> Vec<Change> {
+        let host = Host { policy: &self.policy, store: &self.store, now: wall(self.offset, now) };
+        let this = &mut self.vms[worker];
+        if this.number == vm { this.probed(&host, number, answer) } else { Vec::new() }
     }
 
     pub(crate) fn restart(&mut self, worker: usize, now: u64) {
@@ -142,6 +161,10 @@ impl Gateway {
         self.offset += by;
         self.behind += by.min(0).unsigned_abs();
     }
+}
+
+fn wall(offset: i64, now: u64) -> Timestamp {
+    Timestamp((BEGIN + now).saturating_add_signed(offset))
 }
 
 fn compiled(document: &Value, cluster_id: Option<&str>) -> Policy {

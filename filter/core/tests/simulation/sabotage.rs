@@ -13,6 +13,8 @@ pub(crate) enum Sabotage {
     NoTicks,
     /// No worker hears of another's news before its tick.
     NoRings,
+    /// Nobody sends a probe.
+    NoProbes,
     /// A region that comes back gets everything at once.
     NoRamp,
     /// A half-open region is tried by everybody.
@@ -41,11 +43,12 @@ pub(crate) enum Sabotage {
 
 impl Sabotage {
     /// Every one, with the check that has to break; `None`: nothing may.
-    pub(crate) const ALL: [(Self, Option<&'static str>); 16] = [
+    pub(crate) const ALL: [(Self, Option<&'static str>); 17] = [
         (Self::OpenFences, Some("fence")),
         (Self::OpenFencesInTheFilter, None),
         (Self::NoTicks, Some("agreement")),
         (Self::NoRings, Some("agreement")),
+        (Self::NoProbes, Some("probe")),
         (Self::NoRamp, Some("ramp")),
         (Self::ManyTokens, Some("half-open")),
         (Self::ShortEjections, Some("flapping")),
@@ -100,7 +103,7 @@ impl Sabotage {
             }
             Self::WrongHome => document["local"] = json!(format!("r{}", sketch.regions - 1)),
             Self::NoDrills => document["drills"] = json!([]),
-            Self::NoTicks | Self::NoRings | Self::Slander | Self::NoRetries | Self::Storm => {}
+            Self::NoTicks | Self::NoRings | Self::NoProbes | Self::Slander | Self::NoRetries | Self::Storm => {}
         }
     }
 }

@@ -14,6 +14,14 @@ pub(crate) enum Reply {
     Silence,
 }
 
+/// What it answers to a probe, which asks for something that is always there.
+pub(crate) fn probe(condition: Condition, draw: &mut Draw) -> (Reply, u64) {
+    match reply(condition, draw) {
+        (Reply::Answer { status: 404, signed }, after) => (Reply::Answer { status: 200, signed }, after),
+        other => other,
+    }
+}
+
 /// What a service in this condition answers, and after how long.
 pub(crate) fn reply(condition: Condition, draw: &mut Draw) -> (Reply, u64) {
     let latency = draw.between(2, 40);

@@ -3,8 +3,10 @@
 //! It writes the policy document, and it answers on its own what that document means (which regions are inside, where a request
 //! wants to go, in which order it may move), so that the checks hold the core against the design and not against the core.
 
+mod document;
+mod parts;
+
 use crate::draw::Draw;
-use serde_json::{Value, json};
 
 /// The wall clock when the story begins, in milliseconds: 1970-01-12.
 pub(crate) const BEGIN: u64 = 1_000_000_000;
@@ -20,6 +22,9 @@ pub(crate) struct Sketch {
     pub(crate) implied: bool,
     pub(crate) health: Health,
     pub(crate) drills: Vec<Drill>,
+    /// The services that have a probe.
+    pub(crate) probed: Vec<usize>,
+    pub(crate) probes: Probes,
     pub(crate) full_table: bool,
     pub(crate) gateways: Vec<Gateway>,
     /// How long the story is.
@@ -71,6 +76,15 @@ pub(crate) struct Drill {
     pub(crate) until: u64,
 }
 
+/// How regions are asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Probes {
+    pub(crate) interval: u64,
+    pub(crate) timeout: u64,
+    pub(crate) unhealthy: u64,
+    pub(crate) healthy: u64,
+}
+
 /// One Envoy, and who asks it.
 #[derive(Clone, Debug)]
 pub(crate) struct Gateway {
@@ -98,18 +112,23 @@ impl Sketch {
     pub(crate) fn draw(draw: &mut Draw) -> Self {
         let (regions, services) = (draw.between(2, 8) as usize, draw.between(1, 4) as usize);
         let all: Vec<usize> = (0..regions).collect();
-        let mut rules: Vec<Rule> = (0..draw.between(0, 3)).map(|_| rule(draw, &all)).collect();
+        let mut rules: Vec<Rule> = (0..draw.between(0, 3)).map(|_| parts::rule(draw, &all)).collect();
         let implied = rules.is_empty() || draw.chance(30);
         rules.push(Rule { timeout: 15_000, ..Rule::default() });
-        let health = health(draw);
+        let health = parts::health(draw);
         let length = draw.between(20_000, 60_000);
         let drills = if draw.chance(25) {
-            (0..draw.between(1, 2)).map(|_| drill(draw, regions, services)).collect()
+            (0..draw.between(1, 2)).map(|_| parts::drill(draw, regions, services)).collect()
         } else {
             Vec::new()
         };
-        let gateways = (0..draw.between(1, 3)).map(|_| gateway(draw, regions)).collect();
-        Self { regions, services, rules, implied, health, drills, full_table: draw.chance(80), gateways, length }
+        let gateways = (0..draw.between(1, 3)).map(|_| parts::gateway(draw, regions)).collect();
+        let probed = if draw.chance(30) { draw.some(&(0..services).collect::<Vec<_>>(), 1) } else { Vec::new() };
+        let interval = draw.between(1_000, 2_000);
+        let timeout = draw.between(100, interval);
+        let probes = Probes { interval, timeout, unhealthy: draw.between(1, 3), healthy: draw.between(1, 2) };
+        let full_table = draw.chance(80);
+        Self { regions, services, rules, implied, health, drills, probed, probes, full_table, gateways, length }
     }
 
     /// How many rules anybody asks under.
@@ -140,74 +159,6 @@ impl Sketch {
         let others = listed.map_or_else(|| self.inside(rule), |(_, to)| to.clone());
         std::iter::once(want).chain(others.into_iter().filter(|region| *region != want)).collect()
     }
-
-    /// The document for the filter.
-    pub(crate) fn document(&self) -> Value {
-        let name = |region: &usize| format!("r{region}");
-        let names = |regions: &[usize]| regions.iter().map(name).collect::<Vec<_>>();
-        let regions: Vec<Value> = (0..self.regions)
-            .map(|r| json!({"name": name(&r), "clusters": [format!("c{r}")], "displayName": tag(r), "aliases": [format!("alias-{r}")]}))
-            .collect();
-        let services: Vec<Value> = (0..self.services)
-            .map(|s| {
-                let destination = json!({"host": format!("s{s}.local"), "port": 80});
-                json!({"name": format!("s{s}"), "hosts": [host(s)], "destination": destination})
-            })
-            .collect();
-        let mut fences = json!({});
-        let mut rules = Vec::new();
-        for (number, rule) in self.rules[..self.rules.len() - 1].iter().enumerate() {
-            let mut written = json!({
-                "name": format!("rule-{number}"),
-                "match": {"pathPrefix": path(number)},
-                "timeout": time(rule.timeout),
-                "whenExhausted": if rule.fails { "fail" } else { "preferred" },
-                "onUnknownRegion": if rule.rejects { "reject" } else { "ignore" },
-            });
-            if let Some(fence) = &rule.fence {
-                fences[format!("f{number}")] = json!(names(fence));
-                written["fence"] = json!(format!("f{number}"));
-            }
-            if !rule.failover.is_empty() {
-                let entry = |(from, to): &(usize, Vec<usize>)| json!({"from": name(from), "to": names(to)});
-                written["failover"] = rule.failover.iter().map(entry).collect();
-            }
-            if !rule.distribute.is_empty() {
-                written["distribute"] =
-                    rule.distribute.iter().map(|(region, percent)| (name(region), json!(percent))).collect();
-            }
-            if let Some(rescue) = rule.rescue {
-                written["rescue"] = json!({"attempts": rescue.attempts, "perTryTimeout": time(rescue.per_try)});
-            }
-            rules.push(written);
-        }
-        let drills: Vec<Value> = self
-            .drills
-            .iter()
-            .enumerate()
-            .map(|(number, drill)| {
-                let services: Vec<String> = drill.services.iter().map(|service| format!("s{service}")).collect();
-                json!({"name": format!("drill-{number}"), "region": name(&drill.region), "services": services,
-                       "percent": drill.percent, "from": date(drill.from), "until": date(drill.until)})
-            })
-            .collect();
-        json!({
-            "apiVersion": "meridian/v1", "role": "gateway", "regions": regions, "services": services, "fences": fences,
-            "rules": rules, "drills": drills, "table": if self.full_table { "full" } else { "plans" },
-            "outlierDetection": {
-                "consecutiveGatewayErrors": self.health.gateway_errors, "consecutive5xxErrors": self.health.server_errors,
-                "interval": time(self.health.interval), "baseEjectionTime": time(self.health.base),
-                "maxEjectionTime": time(self.health.longest), "maxEjectionPercent": self.health.most,
-                "failurePercentage": {"threshold": self.health.threshold, "requestVolume": self.health.volume},
-                "stallTimeout": time(self.health.stall),
-            },
-            "warmup": {
-                "duration": if self.health.ramp == 0 { "0s".to_owned() } else { time(self.health.ramp) },
-                "minimumPercent": self.health.minimum, "aggression": self.health.aggression as f64 / 100.0,
-                "halfOpenRequests": self.health.tokens,
-            },
-        })
-    }
 }
 
 /// How the serving side of a region signs.
@@ -223,100 +174,4 @@ pub(crate) fn host(service: usize) -> String {
 /// The path of the requests of a rule.
 pub(crate) fn path(rule: usize) -> String {
     format!("/rule-{rule}/")
-}
-
-fn time(millis: u64) -> String {
-    format!("{millis}ms")
-}
-
-/// So many seconds after the beginning, as drills are written.
-fn date(seconds: u64) -> String {
-    let seconds = BEGIN / 1_000 + seconds;
-    let (day, rest) = (seconds / 86_400 + 1, seconds % 86_400);
-    format!("1970-01-{day:02}T{:02}:{:02}:{:02}Z", rest / 3_600, rest / 60 % 60, rest % 60)
-}
-
-fn rule(draw: &mut Draw, all: &[usize]) -> Rule {
-    let fence = draw.chance(60).then(|| draw.some(all, 1));
-    let inside = fence.clone().unwrap_or_else(|| all.to_vec());
-    let mut failover = Vec::new();
-    if draw.chance(40) {
-        for from in draw.some(&inside, 1).into_iter().take(2) {
-            let others: Vec<usize> = inside.iter().copied().filter(|region| *region != from).collect();
-            failover.push((from, draw.some(&others, 0)));
-        }
-    }
-    let mut distribute = Vec::new();
-    if draw.chance(30) {
-        let mut left = 100;
-        let shared = draw.some(&inside, 1);
-        let shared = &shared[..shared.len().min(3)];
-        for (place, region) in shared.iter().enumerate() {
-            let share = if place + 1 == shared.len() {
-                left
-            } else {
-                draw.between(1, left - (shared.len() - 1 - place) as u64)
-            };
-            left -= share;
-            distribute.push((*region, share));
-        }
-    }
-    let rescue =
-        draw.chance(60).then(|| Rescue { attempts: draw.between(1, 4) as u32, per_try: draw.between(100, 400) });
-    Rule {
-        fence,
-        failover,
-        distribute,
-        rescue,
-        timeout: draw.between(500, 3_000),
-        fails: draw.chance(50),
-        rejects: draw.chance(20),
-    }
-}
-
-fn health(draw: &mut Draw) -> Health {
-    let base = draw.between(500, 4_000);
-    Health {
-        gateway_errors: if draw.chance(5) { 0 } else { draw.between(1, 6) },
-        server_errors: if draw.chance(70) { 0 } else { draw.between(2, 8) },
-        interval: draw.between(500, 3_000),
-        base,
-        longest: base * draw.between(1, 4),
-        most: if draw.chance(80) { 100 } else { draw.between(20, 80) },
-        threshold: if draw.chance(20) { 0 } else { draw.between(30, 90) },
-        volume: draw.between(5, 50),
-        // What waits when a region is ejected is forgotten when it is back.
-        stall: draw.between(500, base.max(1_000)),
-        ramp: if draw.chance(15) { 0 } else { draw.between(500, 6_000) },
-        minimum: draw.between(0, 30),
-        aggression: draw.between(50, 200),
-        tokens: draw.between(1, 3),
-    }
-}
-
-fn drill(draw: &mut Draw, regions: usize, services: usize) -> Drill {
-    let from = draw.between(0, 20);
-    let services = if draw.chance(50) { Vec::new() } else { vec![draw.index(services)] };
-    Drill {
-        region: draw.index(regions),
-        services,
-        percent: draw.between(1, 100),
-        from,
-        until: from + draw.between(1, 10),
-    }
-}
-
-fn gateway(draw: &mut Draw, regions: usize) -> Gateway {
-    Gateway {
-        local: draw.chance(80).then(|| draw.index(regions)),
-        workers: draw.between(1, 8) as usize,
-        gap: draw.between(12, 80),
-        steady: draw.chance(30),
-        moves_every: if draw.chance(70) { 1 } else { 2 },
-        own_retries: if draw.chance(60) { 0 } else { 2 },
-        detects: draw.chance(60),
-        joins: draw.chance(50),
-        strips: draw.chance(80),
-        rings: draw.chance(50),
-    }
 }

@@ -7,6 +7,7 @@ use crate::request::Request;
 use meridian_core::decide::{Decision, Verdict};
 use meridian_core::health::{CellKey, Change, Event, Outcome};
 use meridian_core::judge::{Expected, ResponseFacts, UpstreamFacts, is_plain, judge};
+use meridian_core::probe::{Prober, result};
 use meridian_core::request::RequestFacts;
 use meridian_core::worker::{Member, Store, Worker};
 use meridian_core::{Policy, ServiceId, Timestamp};
@@ -48,6 +49,7 @@ pub(crate) struct Vm {
     member: Member,
     /// When it told the others last where to ring it, in the story's time.
     pub(crate) listed: Option<u64>,
+    prober: Prober,
     answers: u32,
 }
 
@@ -58,6 +60,7 @@ impl Vm {
             number,
             member: Member::default(),
             listed: None,
+            prober: Prober::new(host.policy, host.now),
             answers: 0,
         }
     }
@@ -115,6 +118,29 @@ impl Vm {
         {
             self.worker.return_token(host.policy, host.store, key, host.now);
         }
+    }
+
+    /// The probes that it sends at this tick, if it is the one that asks; `lease` says who is.
+    pub(crate) fn probes<S: Store>(&mut self, host: &Host<'_, S>, lease: &impl Store) -> Vec<usize> {
+        let due = self.prober.tick(host.policy, lease, host.now);
+        // One at a time of each, so that the index is its number as well.
+        due.iter().for_each(|index| self.prober.sent(*index, *index as u32, host.now));
+        due
+    }
+
+    /// What came of a probe; `None`: nothing.
+    pub(crate) fn probed<S: Store>(
+        &mut self,
+        host: &Host<'_, S>,
+        number: usize,
+        answer: Option<(u16, Option<&[u8]>)>,
+    ) -> Vec<Change> {
+        let probe = self.prober.answered(number as u32).and_then(|index| host.policy.probes().get(index));
+        let Some(probe) = probe else { return Vec::new() };
+        let facts = |(status, tag)| ResponseFacts { status, grpc_status: None, attempts: 1, tag };
+        let result = result(host.policy, probe, answer.map(facts).as_ref());
+        let changes = self.worker.record_probe(host.policy, host.store, probe.key, result, host.now);
+        changes.into_iter().flatten().collect()
     }
 
     /// Whom it rings.

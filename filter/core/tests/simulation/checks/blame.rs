@@ -43,7 +43,8 @@ impl Check for Blame {
         let is_right = if change.key == CellKey::whole(change.key.region) {
             let hidden = cause == Cause::HalfOpen && self.retried;
             let guilty = (0..mesh.sketch.services).filter(|service| guilty(*service, !hidden)).count();
-            guilty >= if cause == Cause::HalfOpen { 1 } else { 2 }
+            // The word of the only probe is enough.
+            guilty >= if cause == Cause::HalfOpen || mesh.sketch.probed.len() == 1 { 1 } else { 2 }
         } else {
             guilty(change.key.service.index(), false)
         };

@@ -14,6 +14,7 @@ mod load;
 mod native;
 mod notice;
 mod order;
+mod probe;
 mod ramp;
 mod rescue;
 mod way_back;
@@ -66,6 +67,7 @@ pub(crate) fn all(sketch: &Sketch) -> Vec<Box<dyn Check>> {
         Box::new(notice::Notice::default()),
         Box::new(blame::Blame::default()),
         Box::new(drill::Drill::default()),
+        Box::new(probe::Probe::default()),
     ]
 }
 

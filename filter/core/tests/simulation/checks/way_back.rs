@@ -1,5 +1,5 @@
 //! A region is used again when nothing is wrong with it any more: given requests that want it, at the latest after the longest
-//! ejection, two intervals for tokens that got lost, and the ramp. Counted from the last failure that anybody had there, with any service,
+//! ejection, two intervals for tokens that got lost, as many probes as must pass, and the ramp. Counted from the last failure that anybody had there, with any service,
 //! because requests that were on their way fail late; and later by as much as the gateway's clock was set back.
 
 use super::{Check, Seen, named};
@@ -76,7 +76,10 @@ impl WayBack {
         // Nobody has failed there since the beginning, so there is nothing to come back from.
         let Some(way) = self.ways.get_mut(&(this.gateway, key)) else { return Seen::Nothing };
         let over = health.longest + at.behind + TICK;
-        if harmed(&mesh.faults, (this.gateway, this.ask.service, want), mesh.now.saturating_sub(over), mesh.now) {
+        // A probe that fails may take the region from all services.
+        let mut services = mesh.sketch.probed.iter().copied().chain([this.ask.service]);
+        let lately = mesh.now.saturating_sub(over);
+        if services.any(|service| harmed(&mesh.faults, (this.gateway, service, want), lately, mesh.now)) {
             *way = Way { failed: mesh.now, ..Way::default() };
         }
         if mesh.now < way.failed + over {
@@ -86,7 +89,14 @@ impl WayBack {
             way.first = mesh.now;
         }
         way.wishes += 1;
-        if way.wishes < WISHES || mesh.now < way.first + 2 * health.interval + health.ramp + at.behind + TICK + 500 {
+        let probes = &mesh.sketch.probes;
+        let asked = if mesh.sketch.probed.is_empty() {
+            0
+        } else {
+            (2 + probes.healthy) * (probes.interval + TICK) + probes.timeout
+        };
+        let soon = 2 * health.interval + health.ramp + asked + at.behind + TICK + 500;
+        if way.wishes < WISHES || mesh.now < way.first + soon {
             return Seen::Nothing;
         }
         Seen::unless(this.route.first() != Some(&want), || {
