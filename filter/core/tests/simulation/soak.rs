@@ -7,16 +7,27 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How often each check had something to judge.
-pub(crate) type Judged = BTreeMap<&'static str, u64>;
+/// What held: how many stories, and how often each check had something to judge.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) stories: u64,
+    pub(crate) judged: BTreeMap<&'static str, u64>,
+}
+
+impl Held {
+    fn count(&mut self, stories: u64, judged: impl IntoIterator<Item = (&'static str, u64)>) {
+        self.stories += stories;
+        judged.into_iter().for_each(|(check, times)| *self.judged.entry(check).or_default() += times);
+    }
+}
 
 /// Runs these seeds, or as many as fit until then. The first that breaks a check ends it.
 ///
 /// # Errors
 /// What broke.
-pub(crate) fn run(seeds: Range<u64>, until: Option<Instant>) -> Result<Judged, String> {
+pub(crate) fn run(seeds: Range<u64>, until: Option<Instant>) -> Result<Held, String> {
     let (next, broken) = (AtomicU64::new(seeds.start), AtomicBool::new(false));
-    let results = Mutex::new((Judged::new(), None));
+    let results = Mutex::new((Held::default(), None));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -29,10 +40,9 @@ pub(crate) fn run(seeds: Range<u64>, until: Option<Instant>) -> Result<Judged, S
                     let told = story(seed);
                     let mut results = results.lock().unwrap();
                     match told {
-                        Ok(mesh) => mesh
-                            .checks
-                            .iter()
-                            .for_each(|(check, judged)| *results.0.entry(check.name()).or_default() += judged),
+                        Ok(mesh) => {
+                            results.0.count(1, mesh.checks.iter().map(|(check, judged)| (check.name(), *judged)));
+                        }
                         Err(report) => {
                             broken.store(true, Ordering::Relaxed);
                             results.1.get_or_insert(report);
@@ -42,8 +52,8 @@ pub(crate) fn run(seeds: Range<u64>, until: Option<Instant>) -> Result<Judged, S
             });
         }
     });
-    let (judged, report) = results.into_inner().unwrap();
-    report.map_or(Ok(judged), Err)
+    let (held, report) = results.into_inner().unwrap();
+    report.map_or(Ok(held), Err)
 }
 
 /// A number from the environment.
@@ -53,7 +63,7 @@ pub(crate) fn number(name: &str) -> Option<u64> {
 }
 
 /// So many seeds between two lines of progress.
-const BATCH: u64 = 5_000;
+const BATCH: u64 = 1_000;
 
 /// Runs `SEEDS` seeds from `FROM` on, or for `MINUTES`; ten minutes if nobody says.
 pub(crate) fn long() {
@@ -63,15 +73,15 @@ pub(crate) fn long() {
     let begun = Instant::now();
     let until = minutes.map(|minutes| begun + Duration::from_secs(minutes * 60));
     let end = from.saturating_add(seeds.unwrap_or(u64::MAX));
-    let mut judged = Judged::new();
+    let mut held = Held::default();
     let mut at = from;
     while at < end && until.is_none_or(|until| Instant::now() < until) {
         let batch = at..end.min(at + BATCH);
         at = batch.end;
         let more = run(batch, until).unwrap_or_else(|report| panic!("{report}"));
-        more.into_iter().for_each(|(check, times)| *judged.entry(check).or_default() += times);
-        println!("{:>6} s  seeds {from} to {at}: every check held", begun.elapsed().as_secs());
+        held.count(more.stories, more.judged);
+        println!("{:>6} s  {} stories from seed {from} on: every check held", begun.elapsed().as_secs(), held.stories);
     }
     println!("\nhow often each check had something to judge:");
-    judged.iter().for_each(|(check, times)| println!("{times:>14}  {check}"));
+    held.judged.iter().for_each(|(check, times)| println!("{times:>14}  {check}"));
 }
