@@ -1,6 +1,8 @@
 //! The lease: never two, and never nobody for long.
 
 use super::*;
+#[cfg(target_arch = "wasm32")]
+use crate::testing::test;
 
 const TERM: Duration = Duration::from_secs(3);
 

@@ -1,6 +1,8 @@
 //! When each probe is sent.
 
 use super::*;
+#[cfg(target_arch = "wasm32")]
+use crate::testing::test;
 
 const INTERVAL: Duration = Duration::from_secs(3);
 const TIMEOUT: Duration = Duration::from_secs(1);
