@@ -5,8 +5,10 @@
 //! the same question: an arm that routes pays for it when a region is asked for, and one that does not is cheap for that reason alone.
 
 mod listener;
+mod name;
 mod plain;
 mod policy;
+mod situation;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -17,21 +19,13 @@ use serde_json::Value;
 
 use crate::wire::{Expected, Traffic};
 
+pub use name::{Name, SIZES};
+pub use situation::Situation;
+
 /// The tag of the serving cluster, which each upstream writes as its sidecar would.
 pub const TAG: &str = "x-served-by-cluster";
 /// The host that everything is asked of.
 const HOST: &str = "bench.example.com";
-
-/// Policies from small to large, as arms.
-pub const SIZES: [Name; 7] = [
-    Name::Size(2, 1),
-    Name::Size(10, 1),
-    Name::Size(100, 1),
-    Name::Size(1_000, 1),
-    Name::Size(2, 100),
-    Name::Size(2, 1_000),
-    Name::Size(1_000, 1_000),
-];
 
 /// A region, and the upstream that stands for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,156 +68,6 @@ impl Region {
         let (tag, body) = (self.tag(), self.name());
         let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncache-control: no-store\r\nx-envoy-upstream-service-time: 1\r\n";
         format!("{head}{TAG}: {tag}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
-    }
-}
-
-/// What a request is, and what has become of its region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Situation {
-    /// No region is asked for, and all is well.
-    Default,
-    /// A region that is not the default is asked for, and all is well.
-    Pinned,
-    /// No region is asked for, and the default one is lost.
-    LostDefault,
-    /// The region that is asked for is lost.
-    LostPinned,
-}
-
-impl Situation {
-    /// Every situation.
-    pub const ALL: [Self; 4] = [Self::Default, Self::Pinned, Self::LostDefault, Self::LostPinned];
-
-    /// For people.
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Default => "no region header",
-            Self::Pinned => "region header",
-            Self::LostDefault => "failover, no region header",
-            Self::LostPinned => "failover, region header",
-        }
-    }
-
-    /// The same request while all is well: who has no health of regions has no failover, and is compared by this.
-    #[must_use]
-    pub fn in_peace(self) -> Self {
-        match self {
-            Self::Default | Self::LostDefault => Self::Default,
-            Self::Pinned | Self::LostPinned => Self::Pinned,
-        }
-    }
-
-    /// Whether a region is lost.
-    #[must_use]
-    pub fn is_lost(self) -> bool {
-        self != self.in_peace()
-    }
-}
-
-/// Which arm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Name {
-    /// One route, no filter.
-    Plain,
-    /// A route that matches the region header, and `response_headers_to_add`.
-    Native,
-    /// So many native routes, of which the last but one is taken when a region is asked for.
-    Routes(u16),
-    /// The filter of the SDK that does nothing.
-    Empty,
-    /// Tag, route and count in Lua.
-    Lua,
-    /// Meridian's routes for the policy that has everything, without its filter.
-    Table,
-    /// Meridian with the least policy.
-    Minimal,
-    /// Meridian with everything switched on.
-    Everything,
-    /// The same without shadow rules.
-    Unshadowed,
-    /// The same with `verify: {onMismatch: block}`, which holds every answer against the control plane's data.
-    Blocking,
-    /// The same with `table: plans`.
-    Plans,
-    /// Meridian with so many regions and so many hosts with a rule each, and `table: plans`, so that it decides about every request.
-    Size(u16, u16),
-}
-
-impl Name {
-    /// Every arm, in the order of the table.
-    pub const ALL: [Self; 13] = [
-        Self::Plain,
-        Self::Native,
-        Self::Routes(5),
-        Self::Routes(50),
-        Self::Routes(500),
-        Self::Empty,
-        Self::Lua,
-        Self::Table,
-        Self::Minimal,
-        Self::Everything,
-        Self::Unshadowed,
-        Self::Blocking,
-        Self::Plans,
-    ];
-
-    /// For people.
-    #[must_use]
-    pub fn title(self) -> String {
-        match self {
-            Self::Plain => "plain: one route, no filter".to_owned(),
-            Self::Native => "native match and `response_headers_to_add`".to_owned(),
-            Self::Routes(count) => format!("native table of {count} routes"),
-            Self::Empty => "empty SDK filter".to_owned(),
-            Self::Lua => "Lua: tag, route, count".to_owned(),
-            Self::Table => "Meridian's table, everything on, no filter".to_owned(),
-            Self::Minimal => "Meridian, minimal".to_owned(),
-            Self::Everything => "Meridian, everything on".to_owned(),
-            Self::Unshadowed => "Meridian, everything on but shadow rules".to_owned(),
-            Self::Blocking => "Meridian, everything on, `verify: block`".to_owned(),
-            Self::Plans => "Meridian, everything on, `table: plans`".to_owned(),
-            Self::Size(regions, hosts) => format!("Meridian, {regions} regions, {hosts} hosts with rules"),
-        }
-    }
-
-    /// Whether it has Meridian's filter.
-    #[must_use]
-    pub fn is_meridian(self) -> bool {
-        matches!(
-            self,
-            Self::Minimal | Self::Everything | Self::Unshadowed | Self::Blocking | Self::Plans | Self::Size(..)
-        )
-    }
-
-    /// For configurations.
-    fn id(self) -> String {
-        match self {
-            Self::Routes(count) => format!("routes-{count}"),
-            Self::Size(regions, hosts) => format!("size-{regions}-{hosts}"),
-            other => format!("{other:?}").to_ascii_lowercase(),
-        }
-    }
-
-    /// Which requests it can answer as it should.
-    fn situations(self) -> &'static [Situation] {
-        match self {
-            Self::Minimal | Self::Everything | Self::Plans => &Situation::ALL,
-            _ => &[Situation::Default, Situation::Pinned],
-        }
-    }
-
-    /// Whether its routes are those that Meridian renders.
-    fn is_rendered(self) -> bool {
-        self == Self::Table || self.is_meridian() && !matches!(self, Self::Size(..))
-    }
-
-    /// Who answers: an arm that routes sends a request where it asks, and away from what is lost.
-    fn answered_by(self, situation: Situation) -> Region {
-        match (situation, self) {
-            (Situation::Default, _) | (Situation::Pinned, Self::Plain | Self::Empty) => Region::West,
-            (Situation::Pinned | Situation::LostDefault | Situation::LostPinned, _) => Region::East,
-        }
     }
 }
 
