@@ -4,25 +4,41 @@ use crate::abi;
 use crate::metrics::Metrics;
 use meridian_core::decide::Decision;
 use meridian_core::judge::{ResponseFacts, UpstreamFacts};
-use meridian_core::request::{HeaderLines, Lines};
-use meridian_core::{ClaimMatch, Claims, HeaderMap, Plan, Policy, RegionId, ServiceId};
+use meridian_core::request::Lines;
+use meridian_core::{ClaimMatch, Claims, HeaderMap, HeaderNames, Plan, Policy, RegionId, ServiceId};
 
 /// The decision in the stream's filter state, for access logs and traces.
 pub(crate) const STATE: &str = "meridian_decision";
 /// The router's own count of tries, switched on by the renderer.
 const ATTEMPTS: &str = "x-envoy-attempt-count";
 
-/// What the response headers say, the tag of the serving side among them.
-pub(crate) fn response<'h>(headers: &'h HeaderMap, tag: &str) -> ResponseFacts<'h> {
-    ResponseFacts {
-        status: number(headers.lines(":status")).and_then(|status| u16::try_from(status).ok()).unwrap_or(0),
-        grpc_status: number(headers.lines("grpc-status")),
-        attempts: number(headers.lines(ATTEMPTS)).unwrap_or(1),
-        tag: match headers.lines(tag) {
+/// What the headers of a response say.
+pub(crate) struct Answer<'h> {
+    /// The tag of the serving side among them.
+    pub(crate) response: ResponseFacts<'h>,
+    /// Its gRPC status may come after its body. gRPC-Web's comes inside it, where nobody here looks.
+    pub(crate) is_grpc: bool,
+    /// There is a tag, or several.
+    pub(crate) is_tagged: bool,
+    /// Somebody upstream explained it.
+    pub(crate) is_explained: bool,
+}
+
+/// Reads the headers of a response, once.
+pub(crate) fn answer<'h>(headers: &'h HeaderMap, names: &HeaderNames) -> Answer<'h> {
+    let [status, grpc_status, attempts, tag, kind, why] =
+        headers.several([":status", "grpc-status", ATTEMPTS, &names.served_by, "content-type", &names.decision]);
+    let response = ResponseFacts {
+        status: number(status).and_then(|status| u16::try_from(status).ok()).unwrap_or(0),
+        grpc_status: number(grpc_status),
+        attempts: number(attempts).unwrap_or(1),
+        tag: match tag {
             Lines::One(tag) => Some(tag),
             Lines::None | Lines::Several => None,
         },
-    }
+    };
+    let is_grpc = matches!(kind, Lines::One(kind) if is_grpc(kind));
+    Answer { response, is_grpc, is_tagged: tag != Lines::None, is_explained: why != Lines::None }
 }
 
 /// What the host keeps of a request's token, read where a rule asks: about a microsecond a claim.
@@ -35,9 +51,7 @@ impl Claims for Token<'_> {
     }
 }
 
-/// Whether the answer is a gRPC one, so that its status may come after its body. gRPC-Web's comes inside it, where nobody here looks.
-pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
-    let Lines::One(kind) = headers.lines("content-type") else { return false };
+fn is_grpc(kind: &[u8]) -> bool {
     kind.strip_prefix(b"application/grpc").is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 

@@ -25,6 +25,25 @@ impl HeaderMap {
         self.places().filter_map(|Place { name, value }| Some((self.block.get(name)?, self.block.get(value)?)))
     }
 
+    /// The lines of several headers, by their lower-case names, in one pass over the block. The names are different ones.
+    #[must_use]
+    pub fn several<const N: usize>(&self, names: [&str; N]) -> [Lines<'_>; N] {
+        let mut found = [Lines::None; N];
+        for Place { name: at, value } in self.places() {
+            let Some(name) = self.block.get(at) else { break };
+            for (wanted, lines) in names.iter().zip(&mut found) {
+                if is_same(wanted.as_bytes(), name) {
+                    *lines = match (*lines, self.block.get(value)) {
+                        (Lines::None, Some(value)) => Lines::One(value),
+                        _ => Lines::Several,
+                    };
+                    break;
+                }
+            }
+        }
+        found
+    }
+
     /// Where every pair is that is wholly there.
     fn places(&self) -> impl Iterator<Item = Place> + '_ {
         let (lengths, mut at) = self.lengths().unwrap_or((&[], 0));
@@ -48,6 +67,17 @@ impl HeaderMap {
     }
 }
 
+/// Whether two texts are one, eight bytes at a time: what a compiler makes of `==` for WebAssembly is a call, and a loop over bytes.
+pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let ((one, one_rest), (other, other_rest)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
+    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+    one.iter().zip(other).all(|(one, other)| word(one) == word(other))
+        && one_rest.iter().zip(other_rest).all(|(one, other)| one == other)
+}
+
 /// Where a name and its value are in a block.
 struct Place {
     name: Range<usize>,
@@ -55,19 +85,9 @@ struct Place {
 }
 
 impl HeaderLines for HeaderMap {
-    /// Only names of the right length are looked at: most lookups pass every line by.
     fn lines(&self, name: &str) -> Lines<'_> {
-        let mut found = Lines::None;
-        for place in self.places().filter(|place| place.name.len() == name.len()) {
-            if self.block.get(place.name) == Some(name.as_bytes()) {
-                let Some(value) = self.block.get(place.value) else { break };
-                found = match found {
-                    Lines::None => Lines::One(value),
-                    Lines::One(_) | Lines::Several => return Lines::Several,
-                };
-            }
-        }
-        found
+        let [lines] = self.several([name]);
+        lines
     }
 }
 
@@ -103,6 +123,7 @@ mod tests {
         let map = HeaderMap::new(serialised(&[(b"region", b"eu"), (b"x", b""), (b"region", b"eu")]));
         assert_eq!(map.lines("region"), Lines::Several);
         assert_eq!(map.lines("x"), Lines::One(b""));
+        assert_eq!(map.several(["x", "y", "region"]), [Lines::One(b""), Lines::None, Lines::Several]);
     }
 
     #[test]

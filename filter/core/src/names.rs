@@ -3,6 +3,8 @@
 //! A table of hashes with more than half of its places free: a name is where its hash says, or a place or two further on. A value that is
 //! not text, empty, or 64 KiB long is just another value that is not in the table.
 
+use crate::header_map::is_same;
+
 /// Which names are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Case {
@@ -81,7 +83,7 @@ impl NameMap {
     }
 
     fn is_same(&self, one: &[u8], other: &[u8]) -> bool {
-        one == other || (self.case == Case::Ignored && one.eq_ignore_ascii_case(other))
+        is_same(one, other) || (self.case == Case::Ignored && one.eq_ignore_ascii_case(other))
     }
 }
 

@@ -2,12 +2,11 @@
 
 use super::{Answered, Left, Stream, Trail};
 use crate::abi::{self, Map};
-use crate::facts::{self, STATE};
+use crate::facts::{self, Answer, STATE};
 use crate::vm::Action;
 use meridian_core::decide::Decision;
 use meridian_core::health::Outcome;
 use meridian_core::judge::{Delivery, Expected, Judgement, Mismatch, ResponseFacts, UpstreamFacts, is_plain, judge};
-use meridian_core::request::{HeaderLines, Lines};
 use meridian_core::shadow::compare;
 use meridian_core::{OnMismatch, Role, add_delivery};
 
@@ -51,7 +50,7 @@ impl Stream<'_> {
         let Some(headers) = metrics.checked("get_headers", abi::headers(Map::Response)) else {
             return (Action::Continue, None);
         };
-        let response = facts::response(&headers, &names.served_by);
+        let Answer { response, is_grpc, is_tagged, is_explained } = facts::answer(&headers, names);
         let acts = engine.policy.acts();
         let blocks = acts && engine.policy.on_mismatch() == OnMismatch::Block;
         let expected = decided.as_ref().filter(|_| acts).and_then(Expected::by);
@@ -59,7 +58,7 @@ impl Stream<'_> {
         // To hold every answer against the control plane's data, it has to be asked every time.
         let sampled = engine.samples() || blocks;
         // What a gRPC call came to is in its trailers; until then it is no success.
-        let open = !end && plain && response.grpc_status.is_none() && facts::is_grpc(&headers);
+        let open = !end && plain && response.grpc_status.is_none() && is_grpc;
         let tagged = response.tag.and_then(|tag| engine.policy.region_tagged(tag));
         let answered_in_part = open.then_some(Answered { expected, attempts: response.attempts, tagged });
         // What is plain was answered by the region of its tag.
@@ -109,7 +108,7 @@ impl Stream<'_> {
             add_delivery(text, Delivery::Served);
         }
         // It was for the checks above, and clients need not know it.
-        if acts && engine.policy.hides_tag() && headers.lines(&names.served_by) != Lines::None {
+        if acts && engine.policy.hides_tag() && is_tagged {
             metrics.checked("remove_header", abi::remove_header(Map::Response, &names.served_by));
         }
         if let Some(decision) = decided.as_ref().filter(|_| !acts) {
@@ -122,9 +121,9 @@ impl Stream<'_> {
             }
             Some(text) => {
                 metrics.checked("set_state", abi::set_state(STATE, text.as_bytes()));
-                self.drop_forged(&headers);
+                self.drop_forged(is_explained);
             }
-            None => self.drop_forged(&headers),
+            None => self.drop_forged(is_explained),
         }
         (Action::Continue, answered_in_part)
     }
