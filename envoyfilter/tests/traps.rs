@@ -474,18 +474,28 @@ fn a_module_may_call_whatever_the_proxy_offers_unless_it_is_restricted() {
     }
 }
 
+/// The `vm_id` and the `root_id` of every plugin that is rendered with a module.
+fn plugins(module: Source) -> Vec<(String, String)> {
+    let files = rendered(&Options { module: Some(module), clusters: vec!["a".to_owned()], ..options() });
+    let vm = |(_, resource): (String, Value)| -> Vec<(String, String)> {
+        let configs = objects(&resource).into_iter().filter(|object| object.contains_key("vm_config"));
+        configs.map(|it| (text(&it["vm_config"]["vm_id"]).to_owned(), text(&it["root_id"]).to_owned())).collect()
+    };
+    resources(&files).into_iter().flat_map(vm).collect()
+}
+
 #[test]
 fn what_vms_share_is_lost_with_another_name_of_the_vm() {
-    let names = |module: Source| -> BTreeSet<(String, String)> {
-        let files = rendered(&Options { module: Some(module), ..options() });
-        let vm = |(_, resource): (String, Value)| -> Vec<(String, String)> {
-            let configs = objects(&resource).into_iter().filter(|object| object.contains_key("vm_config"));
-            configs.map(|it| (text(&it["vm_config"]["vm_id"]).to_owned(), text(&it["root_id"]).to_owned())).collect()
-        };
-        resources(&files).into_iter().flat_map(vm).collect()
-    };
-    let named = BTreeSet::from([("meridian".to_owned(), "meridian".to_owned())]);
-    assert_eq!((names(module(0)), names(module(1))), (named.clone(), named));
+    let vms = |module| plugins(module).into_iter().map(|(vm, _)| vm).collect::<BTreeSet<_>>();
+    let named = BTreeSet::from(["meridian".to_owned()]);
+    assert_eq!((vms(module(0)), vms(module(1))), (named.clone(), named));
+}
+
+#[test]
+fn plugins_of_one_vm_are_told_apart_by_their_root_ids_alone() {
+    let plugins = plugins(module(0));
+    let roots: BTreeSet<_> = plugins.iter().map(|(_, root)| root).collect();
+    assert!(roots.len() > 1 && roots.len() == plugins.len(), "{plugins:?}");
 }
 
 #[test]
