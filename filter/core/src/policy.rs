@@ -364,8 +364,8 @@ impl Policy {
         self.shadow.as_deref()
     }
 
-    /// Whether a request's headers matter even while all is healthy and the native table is right: to refuse, to count what a fence
-    /// holds back, or to explain.
+    /// Whether most requests' headers matter even while all is healthy and the native table is right, and not only whether they ask for
+    /// a region: to refuse, to count what a fence holds back, or to explain. Then all are read at once.
     #[must_use]
     pub fn reads_when_calm(&self) -> bool {
         self.reads_when_calm
