@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use integration::client::Request;
 use integration::envoy::EnvoyVersion;
 use integration::front::{Front, FrontBuilder, Server, http1};
-use support::{CHICAGO, SANJOSE, tag_of, until};
+use support::{CHICAGO, SANJOSE, policy_with, tag_of, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -24,21 +24,11 @@ const UPLOADS: &str = "POST /never HTTP/1.1\r\nhost: bookinfo.example.com\r\ncon
 const READS: &str = "GET /half HTTP/1.1\r\nhost: bookinfo.example.com\r\n\r\n";
 
 fn policy(outlier_detection: &str) -> String {
-    format!(
-        "
-apiVersion: meridian/v1
-role: gateway
-regions:
-- {{name: {SANJOSE}, clusters: [primary], displayName: {}}}
-- {{name: {CHICAGO}, clusters: [secondary], displayName: {}}}
-services:
-- {{name: productpage, hosts: [{HOST}], destination: {{host: productpage.test, port: 80}}}}
-outlierDetection: {{consecutiveGatewayErrors: {ROW}, {outlier_detection}}}
+    policy_with(&format!(
+        "outlierDetection: {{consecutiveGatewayErrors: {ROW}, {outlier_detection}}}
 warmup: {{duration: 0s}}
-",
-        tag_of(SANJOSE),
-        tag_of(CHICAGO),
-    )
+"
+    ))
 }
 
 /// A region's application: `/never` is never answered, `/half` not to its end, and `/continued` and `/hinted` are announced before they

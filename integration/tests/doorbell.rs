@@ -16,7 +16,7 @@ use integration::client::Pool;
 use integration::envoy::{Envoy, EnvoyVersion};
 use integration::mesh::{Mesh, Tag, Workload};
 use integration::net::Subnet;
-use support::{CHICAGO, HOST, SANJOSE, side_by_side, tag_of, until};
+use support::{HOST, SANJOSE, policy_with, side_by_side, tag_of, until};
 
 const WORKERS: u32 = 4;
 const THRESHOLD: usize = 5;
@@ -31,24 +31,12 @@ const MILLISECOND: &str = "1000";
 
 /// Without rescue, and with ejections of `ejection`.
 fn policy(ejection: &str) -> String {
-    format!(
-        "
-apiVersion: meridian/v1
-role: gateway
-regions:
-- {{name: {SANJOSE}, clusters: [primary], displayName: {}}}
-- {{name: {CHICAGO}, clusters: [secondary], displayName: {}}}
-services:
-- name: productpage
-  hosts: [{HOST}]
-  destination: {{host: productpage.bookinfo.svc.cluster.local, port: 9080}}
-outlierDetection:
+    policy_with(&format!(
+        "outlierDetection:
   {{consecutiveGatewayErrors: {THRESHOLD}, interval: 100ms, baseEjectionTime: {ejection}, maxEjectionTime: {ejection}}}
 warmup: {{duration: 0s}}
-",
-        tag_of(SANJOSE),
-        tag_of(CHICAGO),
-    )
+"
+    ))
 }
 
 /// A gateway of four workers without Envoy's own ejection of hosts, and a connection for each of [`CONNECTIONS`] clients.

@@ -7,30 +7,20 @@ mod support;
 use std::sync::Arc;
 
 use integration::bookinfo::Service;
-use support::{CHICAGO, Edge, HOST, SANJOSE, Setting, World, tag_of, until};
+use support::{CHICAGO, Edge, SANJOSE, Setting, World, policy_with, tag_of, until};
 
 /// A drill of San Jose that takes this share of the requests, for as long as anybody will run this.
 fn policy(setting: &Setting, percent: u8) -> String {
-    format!(
-        "
-apiVersion: meridian/v1
-explain: {{public: true}}
-role: gateway
+    policy_with(&format!(
+        "explain: {{public: true}}
 table: {}
-regions:
-- {{name: {SANJOSE}, clusters: [primary], displayName: {}}}
-- {{name: {CHICAGO}, clusters: [secondary], displayName: {}}}
-services:
-- {{name: productpage, hosts: [{HOST}], destination: {{host: productpage.bookinfo.svc.cluster.local, port: 9080}}}}
 rules:
 - {{name: everyone, timeout: 3s, rescue: {{attempts: 3, perTryTimeout: 1s}}}}
 drills:
 - {{name: q4, region: {SANJOSE}, percent: {percent}, from: 2020-01-01T00:00:00Z, until: 2099-01-01T00:00:00Z}}
 ",
         setting.table,
-        tag_of(SANJOSE),
-        tag_of(CHICAGO),
-    )
+    ))
 }
 
 /// How many of so many requests for San Jose went to Chicago, each with the reason.

@@ -9,30 +9,20 @@ use std::sync::Arc;
 use integration::client::Request;
 use integration::mesh::Ingress;
 use sfv::{BareItem, Dictionary, ListEntry, Parser};
-use support::{CHICAGO, Edge, HOST, SANJOSE, Setting, World, tag_of};
+use support::{CHICAGO, Edge, HOST, SANJOSE, Setting, World, policy_with};
 
 const KEY: &str = "correct horse battery staple";
 const DIGEST: &str = "c4bbcb1fbec99d65bf59d85c8cb62ee2db963f0fe106f483d9afa73bd4e39a8a";
 
 fn policy(setting: &Setting) -> String {
-    format!(
-        "
-apiVersion: meridian/v1
-role: gateway
-table: {}
-regions:
-- {{name: {SANJOSE}, clusters: [primary], displayName: {}}}
-- {{name: {CHICAGO}, clusters: [secondary], displayName: {}}}
-services:
-- {{name: productpage, hosts: [{HOST}], destination: {{host: productpage.bookinfo.svc.cluster.local, port: 9080}}}}
+    policy_with(&format!(
+        "table: {}
 rules:
 - {{name: strict, match: {{pathPrefix: /strict}}, onUnknownRegion: reject}}
 explain: {{keySha256: {DIGEST}}}
 ",
         setting.table,
-        tag_of(SANJOSE),
-        tag_of(CHICAGO),
-    )
+    ))
 }
 
 /// What an answer tells about its request.

@@ -18,7 +18,7 @@ use integration::bookinfo::{Fault, Service};
 use integration::clock::Clock;
 use integration::load::{Kind, Load, Plan};
 use integration::timeline::Sample;
-use support::{CHICAGO, Edge, HOST, SANJOSE, Setting, World, tag_of, until};
+use support::{Edge, SANJOSE, Setting, World, policy_with, tag_of, until};
 use tokio::sync::OnceCell;
 use told::{Ejection, LogClock};
 
@@ -26,19 +26,9 @@ const THRESHOLD: usize = 5;
 
 fn policy(setting: &Setting, rescue: bool) -> String {
     let rescue = if rescue { ", rescue: {attempts: 2, perTryTimeout: 1s}" } else { "" };
-    format!(
-        "
-apiVersion: meridian/v1
-explain: {{public: true}}
-role: gateway
+    policy_with(&format!(
+        "explain: {{public: true}}
 table: {}
-regions:
-- {{name: {SANJOSE}, clusters: [primary], displayName: {}}}
-- {{name: {CHICAGO}, clusters: [secondary], displayName: {}}}
-services:
-- name: productpage
-  hosts: [{HOST}]
-  destination: {{host: productpage.bookinfo.svc.cluster.local, port: 9080}}
 rules:
 - {{name: everyone, timeout: 5s{rescue}}}
 outlierDetection:
@@ -46,9 +36,7 @@ outlierDetection:
 warmup: {{duration: 0s}}
 ",
         setting.table,
-        tag_of(SANJOSE),
-        tag_of(CHICAGO),
-    )
+    ))
 }
 
 /// One worker and four, both Envoys, both tables.

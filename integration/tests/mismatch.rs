@@ -9,27 +9,17 @@ use anyhow::{Result, ensure};
 use integration::bookinfo::Fault;
 use integration::mesh::{Mesh, Tag, Workload};
 use std::sync::Arc;
-use support::{CHICAGO, Edge, HOST, SANJOSE, Setting, World, tag_of};
+use support::{CHICAGO, Edge, SANJOSE, Setting, World, policy_with, tag_of};
 
 const TAG: &str = "x-served-by-cluster";
 
 fn policy(setting: &Setting, on_mismatch: &str) -> String {
-    format!(
-        "
-apiVersion: meridian/v1
-role: gateway
-table: {}
-regions:
-- {{name: {SANJOSE}, clusters: [primary], displayName: {}}}
-- {{name: {CHICAGO}, clusters: [secondary], displayName: {}}}
-services:
-- {{name: productpage, hosts: [{HOST}], destination: {{host: productpage.bookinfo.svc.cluster.local, port: 9080}}}}
+    policy_with(&format!(
+        "table: {}
 verify: {{onMismatch: {on_mismatch}}}
 ",
         setting.table,
-        tag_of(SANJOSE),
-        tag_of(CHICAGO),
-    )
+    ))
 }
 
 /// Ingresses before applications of which that of San Jose says that it is in Chicago.

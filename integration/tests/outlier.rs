@@ -7,25 +7,15 @@ mod support;
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
-use support::{CHICAGO, Edge, HOST, SANJOSE, Setting, World, tag_of, until};
+use support::{CHICAGO, Edge, SANJOSE, Setting, World, policy_with, tag_of, until};
 
 /// Two regions, and what is said under `outlierDetection`.
 async fn world(detection: &str) -> World {
-    let policy = format!(
-        "
-apiVersion: meridian/v1
-explain: {{public: true}}
-role: gateway
-regions:
-- {{name: {SANJOSE}, clusters: [primary], displayName: {}}}
-- {{name: {CHICAGO}, clusters: [secondary], displayName: {}}}
-services:
-- {{name: productpage, hosts: [{HOST}], destination: {{host: productpage.bookinfo.svc.cluster.local, port: 9080}}}}
+    let policy = policy_with(&format!(
+        "explain: {{public: true}}
 outlierDetection: {{baseEjectionTime: 60s, interval: 60s{detection}}}
-",
-        tag_of(SANJOSE),
-        tag_of(CHICAGO),
-    );
+"
+    ));
     World::start(Setting::each(&[4], &["full"]), |_| policy.clone()).await.unwrap()
 }
 

@@ -13,7 +13,7 @@ use anyhow::Result;
 use integration::bookinfo::{Fault, Service};
 use integration::envoy::EnvoyVersion;
 use integration::mesh::{Mesh, Tag, Workload};
-use support::{CHICAGO, Edge, HOST, SANJOSE, Setting, World, tag_of, until};
+use support::{CHICAGO, Edge, SANJOSE, Setting, World, policy_with, tag_of, until};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 /// With the main thread five that could ask.
@@ -21,28 +21,15 @@ const WORKERS: u32 = 4;
 
 /// A policy that asks for this path once a second. `/healthz` is not counted at the services, everything else is.
 fn policy(path: &str) -> String {
-    format!(
-        "
-apiVersion: meridian/v1
-explain: {{public: true}}
-role: gateway
-regions:
-- {{name: {SANJOSE}, clusters: [primary], displayName: {}}}
-- {{name: {CHICAGO}, clusters: [secondary], displayName: {}}}
-services:
-- name: productpage
-  hosts: [{HOST}]
-  destination: {{host: productpage.bookinfo.svc.cluster.local, port: 9080}}
-  probe: {{path: {path}}}
+    policy_with(&format!(
+        "  probe: {{path: {path}}}
 rules:
 - {{name: everyone, timeout: 2s, rescue: {{attempts: 2, perTryTimeout: 1s}}}}
 outlierDetection: {{interval: 1s, baseEjectionTime: 1s}}
 activeHealthCheck: {{interval: 1s, timeout: 500ms, unhealthyThreshold: 2, healthyThreshold: 2}}
 warmup: {{duration: 3s}}
-",
-        tag_of(SANJOSE),
-        tag_of(CHICAGO),
-    )
+explain: {{public: true}}"
+    ))
 }
 
 /// Every pinned Envoy.

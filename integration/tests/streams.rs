@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use integration::client::Request;
 use integration::envoy::EnvoyVersion;
 use integration::front::{Exchange, Front, Server, http1};
-use support::{CHICAGO, SANJOSE, tag_of, until};
+use support::{CHICAGO, SANJOSE, policy_with, tag_of, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -23,21 +23,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const ROW: usize = 3;
 
 fn policy(outlier_detection: &str) -> String {
-    format!(
-        "
-apiVersion: meridian/v1
-role: gateway
-regions:
-- {{name: {SANJOSE}, clusters: [primary], displayName: {}}}
-- {{name: {CHICAGO}, clusters: [secondary], displayName: {}}}
-services:
-- {{name: productpage, hosts: [{HOST}], destination: {{host: productpage.test, port: 80}}}}
-outlierDetection: {{consecutiveGatewayErrors: {ROW}, {outlier_detection}}}
+    policy_with(&format!(
+        "outlierDetection: {{consecutiveGatewayErrors: {ROW}, {outlier_detection}}}
 warmup: {{duration: 0s}}
-",
-        tag_of(SANJOSE),
-        tag_of(CHICAGO),
-    )
+"
+    ))
 }
 
 /// A region's application: `/chat` is a WebSocket, `/events` an answer without end, `/poll` one that takes three seconds; `/refuse` and

@@ -10,22 +10,10 @@ use std::time::Duration;
 use integration::bookinfo::{Fault, Service};
 use integration::clock::Clock;
 use integration::load::{Kind, Load, Plan};
-use support::{CHICAGO, Edge, HOST, SANJOSE, Setting, World, side_by_side, tag_of, until};
+use support::{Edge, SANJOSE, Setting, World, policy_with, side_by_side, tag_of, until};
 
-async fn world(service: &str, rest: &str) -> World {
-    let policy = format!(
-        "
-apiVersion: meridian/v1
-role: gateway
-regions:
-- {{name: {SANJOSE}, clusters: [primary], displayName: {}}}
-- {{name: {CHICAGO}, clusters: [secondary], displayName: {}}}
-services:
-- {{name: productpage, hosts: [{HOST}], destination: {{host: productpage.bookinfo.svc.cluster.local, port: 9080}}{service}}}
-{rest}",
-        tag_of(SANJOSE),
-        tag_of(CHICAGO),
-    );
+async fn world(rest: &str) -> World {
+    let policy = policy_with(rest);
     World::start(Setting::each(&[1], &["full"]), |_| policy.clone()).await.unwrap()
 }
 
@@ -41,8 +29,9 @@ async fn probes(edge: &Edge, result: &str) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_probe_passes_with_the_statuses_that_the_policy_expects_and_no_others() {
-    let checks = "activeHealthCheck: {interval: 1s, timeout: 500ms, unhealthyThreshold: 2, expectedStatuses: [418]}";
-    let world = world(", probe: {path: /status/418}", checks).await;
+    const CHECKS: &str = "  probe: {path: /status/418}
+activeHealthCheck: {interval: 1s, timeout: 500ms, unhealthyThreshold: 2, expectedStatuses: [418]}";
+    let world = world(CHECKS).await;
     for edge in &world.edges {
         until("both regions have passed twice", async || Ok(probes(edge, "passed").await >= 4)).await.unwrap();
         assert_eq!(probes(edge, "failed").await, 0, "{}", edge.setting);
@@ -61,7 +50,7 @@ outlierDetection: {{consecutiveGatewayErrors: 3, interval: 1s, baseEjectionTime:
 warmup: {{duration: 0s, halfOpenRequests: {TRIES}}}
 "
     );
-    let world = world("", &rest).await;
+    let world = world(&rest).await;
     let pods = world.mesh.cluster("primary").unwrap().service(Service::Productpage);
     pods.fault(&Fault::status(503)).await.unwrap();
     for edge in &world.edges {
@@ -102,7 +91,7 @@ warmup: {{duration: {}s, minimumPercent: 10, aggression: 4.0}}
 ",
         RAMP.as_secs()
     );
-    let world = world("", &rest).await;
+    let world = world(&rest).await;
     let (clock, kind) = (Clock::start(), Kind::new("any").path("/status/200"));
     let load = |edge: &Arc<Edge>| Load::start(Plan::new(edge.ingress.address(), vec![kind.clone()]), clock).unwrap();
     let loads: Vec<Load> = world.edges.iter().map(load).collect();

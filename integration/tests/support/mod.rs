@@ -26,6 +26,26 @@ pub(crate) fn tag_of(region: &str) -> &'static str {
     if region == SANJOSE { "PRIMARY (San Jose)" } else { "SECONDARY (Chicago)" }
 }
 
+/// The policy of a gateway before productpage in both regions, and `rest`, whose first lines may go on about the service.
+pub(crate) fn policy_with(rest: &str) -> String {
+    format!(
+        "
+apiVersion: meridian/v1
+role: gateway
+regions:
+- {{name: {SANJOSE}, clusters: [primary], displayName: {}}}
+- {{name: {CHICAGO}, clusters: [secondary], displayName: {}}}
+services:
+- name: productpage
+  hosts: [{HOST}]
+  destination: {{host: productpage.bookinfo.svc.cluster.local, port: 9080}}
+{rest}
+",
+        tag_of(SANJOSE),
+        tag_of(CHICAGO),
+    )
+}
+
 /// One way to run an ingress.
 #[derive(Clone, Debug)]
 pub(crate) struct Setting {
