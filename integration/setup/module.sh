@@ -8,16 +8,6 @@ cd "$ROOT"
 
 use_wasm_toolchain
 say "building the module"
-# Only as a cdylib: while a Rust library is made too, cargo leaves link-time optimization out.
-cargo rustc --quiet --release --package meridian-filter --lib --crate-type cdylib "${WASM_ARGS[@]}" ||
-    fail "The module could not be built: the compiler says why above."
-
-built="$TARGET_DIR/wasm/$WASM_TARGET/release/meridian_filter.wasm"
-module="$TARGET_DIR/meridian.wasm"
-# An unchanged module keeps its date, and a reader never sees half of a new one.
-if ! cmp --silent "$built" "$module"; then
-    cp "$built" "$module.new"
-    mv "$module.new" "$module"
-fi
-size="$(wc -c <"$module")"
+build_module meridian-filter meridian
+size="$(wc -c <"$TARGET_DIR/meridian.wasm")"
 printf 'target/meridian.wasm: %d KiB\n' $(((size + 1023) / 1024))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Finds or installs what compiles Rust to wasm32-unknown-unknown, for module.sh and wasm-tests.sh. Sourced, not run.
+# Finds or installs what compiles Rust to wasm32-unknown-unknown, for module.sh, empty-filter.sh and wasm-tests.sh. Sourced, not run.
 #
 # rustup's target is used where it is there or can be added. Not every machine reaches rustup's server, so there is a second
 # way: Debian's own compiler, with the standard library built from Debian's source. WASM_TOOLCHAIN=debian insists on that one.
@@ -51,6 +51,20 @@ forget_paths() {
     flags+=("--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" "--remap-path-prefix=$ROOT=/meridian")
     CARGO_ENCODED_RUSTFLAGS="$(printf '%s\x1f' "${flags[@]}")"
     export CARGO_ENCODED_RUSTFLAGS="${CARGO_ENCODED_RUSTFLAGS%$'\x1f'}"
+}
+
+# Builds a package as a module: build_module PACKAGE NAME makes target/NAME.wasm.
+build_module() {
+    local package="$1" built module="$TARGET_DIR/$2.wasm"
+    # Only as a cdylib: while a Rust library is made too, cargo leaves link-time optimization out.
+    cargo rustc --quiet --release --package "$package" --lib --crate-type cdylib "${WASM_ARGS[@]}" ||
+        fail "$package could not be built: the compiler says why above."
+    built="$TARGET_DIR/wasm/$WASM_TARGET/release/${package//-/_}.wasm"
+    # An unchanged module keeps its date, and a reader never sees half of a new one.
+    if ! cmp --silent "$built" "$module"; then
+        cp "$built" "$module.$$"
+        mv "$module.$$" "$module"
+    fi
 }
 
 # Afterwards `cargo <command> "${WASM_ARGS[@]}"` compiles to wasm32.
