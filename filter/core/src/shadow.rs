@@ -146,6 +146,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_with_both_kinds_of_rules_is_said_once() {
+        let mut document = document();
+        let region = |name: &str| json!({"name": name, "clusters": [name]});
+        document["regions"] = json!([region("a"), region("a-in-eu"), region("b")]);
+        document["fences"] = json!({"eu": ["a", "b"]});
+        let alone = problems(&document);
+        document["shadow"] = json!({"rules": []});
+        assert_eq!(problems(&document), alone);
+        assert!(!alone.is_empty());
+    }
+
+    #[test]
     fn a_policy_that_does_not_act_has_no_shadow() {
         let mut document = document();
         document["stage"] = json!("observe");

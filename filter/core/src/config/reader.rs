@@ -30,8 +30,13 @@ impl Reader {
         self.problems.into_inner()
     }
 
+    /// Once: what rules in force and rules in the shadow share is looked at with each of them.
     fn note(&self, severity: Severity, path: &str, message: String, suggestion: Option<String>) {
-        self.problems.borrow_mut().push(Problem { path: path.to_owned(), message, suggestion, severity });
+        let problem = Problem { path: path.to_owned(), message, suggestion, severity };
+        let mut problems = self.problems.borrow_mut();
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
     }
 
     /// With the known name that was meant, where one is near.
