@@ -2,18 +2,14 @@
 //!
 //! Each VM, that is each worker, has a queue of its own and a slot in the list of them. It takes the slot at its first tick, not before:
 //! Envoy tries every configuration on a VM that it throws away, and that one never ticks. All configurations of a VM share its slot,
-//! because old ones serve on beside new ones, and two plugins may be in one VM; whoever is rung looks for all of them. A message says
-//! when it was sent and nothing else: what is new is in the store. When a worker renews its slot it also says so in a gauge, because a
+//! because two plugins may be in one VM; whoever is rung looks for all of them. A message says when it was sent and nothing else: what is new is in the store. When a worker renews its slot it also says so in a gauge, because a
 //! VM that trapped moves no metric of Envoy's own: a slot's time that stays behind the others' is a worker that died.
 
 use crate::abi;
-use crate::engine::Engine;
 use crate::metrics::Metrics;
 use crate::shared_data::SharedData;
 use meridian_core::Timestamp;
 use meridian_core::worker::Member;
-use std::cell::RefCell;
-use std::rc::{Rc, Weak};
 
 /// A histogram, in microseconds: from the change of the store to the view of another worker.
 pub(crate) const NEWS_AGE: &str = "meridian_news_age_microseconds";
@@ -25,38 +21,23 @@ const QUEUES: &str = "meridian/doorbell/";
 /// A host that has a message for every question must not make this a loop.
 const MESSAGES: usize = 10_000;
 
-/// What a VM has once, however many configurations.
-#[derive(Default)]
-struct Doorbell {
-    member: Member,
-    engines: RefCell<Vec<Weak<Engine>>>,
-}
-
 thread_local! {
+    /// What a VM has once, however many configurations.
     // Leaked, because a VM ends without destructors, and registering them is a KiB.
-    static DOORBELL: &'static Doorbell = Box::leak(Box::default());
-}
-
-/// A configuration begins to serve.
-pub(crate) fn join(engine: &Rc<Engine>) {
-    DOORBELL.with(|bell| {
-        let mut engines = bell.engines.borrow_mut();
-        engines.retain(|other| other.strong_count() > 0);
-        engines.push(Rc::downgrade(engine));
-    });
+    static MEMBER: &'static Member = Box::leak(Box::default());
 }
 
 /// Says that this worker is alive, if it is time to.
 pub(crate) fn tick(metrics: &Metrics, now: Timestamp) {
-    DOORBELL.with(|bell| {
-        if bell.engines.borrow().is_empty() || !bell.member.is_due(now) {
+    MEMBER.with(|member| {
+        if !member.is_due(now) {
             return;
         }
         let queue = |slot: usize| {
             let name = format!("{QUEUES}{slot}");
             metrics.checked("register_shared_queue", abi::register_queue(&name))
         };
-        if let Some(renewed) = bell.member.renew(&roster(metrics), now, queue) {
+        if let Some(renewed) = member.renew(&roster(metrics), now, queue) {
             heartbeat(metrics, renewed.number, now);
             renewed.ended.iter().for_each(|slot| heartbeat(metrics, *slot, Timestamp::NEVER));
         }
@@ -66,15 +47,15 @@ pub(crate) fn tick(metrics: &Metrics, now: Timestamp) {
 /// Tells all other workers that there is news.
 pub(crate) fn ring(metrics: &Metrics) {
     let sent = metrics.checked("get_current_time", abi::microseconds()).unwrap_or_default();
-    DOORBELL.with(|bell| {
-        for queue in bell.member.others(&roster(metrics), Timestamp(sent / 1_000)) {
+    MEMBER.with(|member| {
+        for queue in member.others(&roster(metrics), Timestamp(sent / 1_000)) {
             metrics.checked("enqueue_shared_queue", abi::enqueue(queue, &sent.to_le_bytes()));
         }
     });
 }
 
-/// Takes what is in the queue, however much it is, and then looks at the store once.
-pub(crate) fn answer(queue: u32, metrics: &Metrics) {
+/// Takes what is in the queue, however much it is, and then has `look` look at the store once.
+pub(crate) fn answer(queue: u32, metrics: &Metrics, look: impl FnOnce()) {
     let mut last = Vec::new();
     for _ in 0..MESSAGES {
         match metrics.checked("dequeue_shared_queue", abi::dequeue(queue)).flatten() {
@@ -82,7 +63,7 @@ pub(crate) fn answer(queue: u32, metrics: &Metrics) {
             None => break,
         }
     }
-    DOORBELL.with(|bell| bell.engines.borrow().iter().filter_map(Weak::upgrade).for_each(|engine| engine.heard()));
+    look();
     if let (Ok(sent), Ok(now)) = (last.try_into(), abi::microseconds()) {
         metrics.observe(NEWS_AGE, now.saturating_sub(u64::from_le_bytes(sent)));
     }

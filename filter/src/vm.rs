@@ -81,7 +81,6 @@ pub(crate) fn configure(root: u32, size: usize) -> bool {
         engine.metrics.count("meridian_unknown_keys_total", &[]);
     }
     engine.start();
-    doorbell::join(&engine);
     let plugin = engine.metrics.checked("get_property", abi::property(ROOT_ID)).flatten().unwrap_or_default();
     VM.with(|vm| {
         let mut roots = vm.roots.borrow_mut();
@@ -106,9 +105,9 @@ pub(crate) fn tick(root: u32) {
 /// Another worker has news.
 pub(crate) fn queue_ready(queue: u32) {
     VM.with(|vm| {
-        let newest = vm.roots.borrow().last().map(|root| Rc::clone(&root.engine));
-        if let Some(engine) = newest {
-            doorbell::answer(queue, &engine.metrics);
+        let roots = vm.roots.borrow();
+        if let Some(newest) = roots.last() {
+            doorbell::answer(queue, &newest.engine.metrics, || roots.iter().for_each(|root| root.engine.heard()));
         }
     });
 }
