@@ -5,7 +5,7 @@ use crate::metrics::Metrics;
 use meridian_core::decide::Decision;
 use meridian_core::judge::{ResponseFacts, UpstreamFacts};
 use meridian_core::request::Lines;
-use meridian_core::{ClaimMatch, Claims, HeaderMap, HeaderNames, Plan, Policy, RegionId, ServiceId};
+use meridian_core::{ClaimMatch, Claims, HeaderMap, Plan, Policy, RegionId, ServiceId};
 
 /// The decision in the stream's filter state, for access logs and traces.
 pub(crate) const STATE: &str = "meridian_decision";
@@ -13,9 +13,9 @@ pub(crate) const STATE: &str = "meridian_decision";
 const ATTEMPTS: &str = "x-envoy-attempt-count";
 
 /// What the headers of a response say.
-pub(crate) struct Answer<'h> {
-    /// The tag of the serving side among them.
-    pub(crate) response: ResponseFacts<'h>,
+pub(crate) struct Answer {
+    /// What is judged.
+    pub(crate) response: ResponseFacts,
     /// Its gRPC status may come after its body. gRPC-Web's comes inside it, where nobody here looks.
     pub(crate) is_grpc: bool,
     /// There is a tag, or several.
@@ -25,15 +25,16 @@ pub(crate) struct Answer<'h> {
 }
 
 /// Reads the headers of a response, once.
-pub(crate) fn answer<'h>(headers: &'h HeaderMap, names: &HeaderNames) -> Answer<'h> {
+pub(crate) fn answer(headers: &HeaderMap, policy: &Policy) -> Answer {
+    let names = policy.headers();
     let [status, grpc_status, attempts, tag, kind, why] =
         headers.several([":status", "grpc-status", ATTEMPTS, &names.served_by, "content-type", &names.decision]);
     let response = ResponseFacts {
         status: number(status).and_then(|status| u16::try_from(status).ok()).unwrap_or(0),
         grpc_status: number(grpc_status),
         attempts: number(attempts).unwrap_or(1),
-        tag: match tag {
-            Lines::One(tag) => Some(tag),
+        tagged: match tag {
+            Lines::One(tag) => policy.region_tagged(tag),
             Lines::None | Lines::Several => None,
         },
     };

@@ -76,7 +76,7 @@ impl Engine {
             Some(None) => return,
             headers => headers.flatten(),
         };
-        let answer = headers.as_ref().map(|headers| facts::answer(headers, self.policy.headers()).response);
+        let answer = headers.as_ref().map(|headers| facts::answer(headers, &self.policy).response);
         self.record_probe(probe.key, result(&self.policy, probe, answer.as_ref()), self.now());
     }
 }

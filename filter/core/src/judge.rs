@@ -13,7 +13,7 @@ use crate::policy::Policy;
 
 /// What the response headers say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ResponseFacts<'a> {
+pub struct ResponseFacts {
     /// `:status`; 0 if it could not be read.
     pub status: u16,
     /// `grpc-status`, where it came with the headers: a local reply of Envoy's, or an answer without a message. One that comes in the
@@ -21,8 +21,8 @@ pub struct ResponseFacts<'a> {
     pub grpc_status: Option<u32>,
     /// `x-envoy-attempt-count`; 1 if it is not there.
     pub attempts: u32,
-    /// `x-served-by-cluster`, as the serving side set it.
-    pub tag: Option<&'a [u8]>,
+    /// The region that the serving side's tag names (`x-served-by-cluster`); a tag that names none says nothing.
+    pub tagged: Option<RegionId>,
 }
 
 /// What the host knows beyond the headers; asked for only when something is off.
@@ -111,24 +111,23 @@ pub struct Mismatch {
 
 /// Whether the headers alone say that the request was answered as decided.
 #[must_use]
-pub fn is_plain(policy: &Policy, response: &ResponseFacts<'_>, expected: Option<Expected>) -> bool {
-    let tagged = response.tag.and_then(|tag| policy.region_tagged(tag));
+pub fn is_plain(response: &ResponseFacts, expected: Option<Expected>) -> bool {
     outcome(response) == Outcome::Success
         && response.attempts <= 1
-        && tagged.is_some()
-        && expected.is_none_or(|expected| tagged == Some(expected.plan.first))
+        && response.tagged.is_some()
+        && expected.is_none_or(|expected| response.tagged == Some(expected.plan.first))
 }
 
 /// Judges a response. `upstream` is needed where the response is not [plain](is_plain).
 #[must_use]
 pub fn judge(
     policy: &Policy,
-    response: &ResponseFacts<'_>,
+    response: &ResponseFacts,
     upstream: Option<UpstreamFacts>,
     expected: Option<Expected>,
 ) -> Judgement {
     let facts = upstream.unwrap_or(UpstreamFacts { tried: true, answered: true, ..UpstreamFacts::default() });
-    let tagged = response.tag.and_then(|tag| policy.region_tagged(tag));
+    let tagged = response.tagged;
     let last_tried = facts.region.or(tagged);
     let answered = facts.answered || tagged.is_some();
     let planned = expected.map(|e| (e.service, e.plan)).or(facts.planned);
@@ -188,7 +187,7 @@ pub fn judge(
 /// What a response says about the region that answered; none at all counts as a gateway error. A gRPC status counts as the HTTP status
 /// that Envoy's outlier detection takes it for (`source/common/grpc/status.cc`, `grpcToHttpStatus`).
 #[must_use]
-pub fn outcome(response: &ResponseFacts<'_>) -> Outcome {
+pub fn outcome(response: &ResponseFacts) -> Outcome {
     let status = match (response.status, response.grpc_status) {
         (200, Some(4)) => 504,
         (200, Some(14)) => 503,

@@ -14,7 +14,7 @@ use crate::abi::{self, Map};
 use crate::engine::Engine;
 use meridian_core::RegionId;
 use meridian_core::decide::Decision;
-use meridian_core::judge::Expected;
+use meridian_core::judge::{Expected, ResponseFacts};
 use std::rc::Rc;
 
 /// What a stream leaves behind for its next callback.
@@ -41,9 +41,8 @@ enum Left {
 #[derive(Clone, Copy)]
 struct Answered {
     expected: Option<Expected>,
-    attempts: u32,
-    /// Who signed it: by the time of the trailers the host has let go of the headers, and clients may not see it.
-    tagged: Option<RegionId>,
+    /// What its headers said, which the host has let go of by the time of the trailers.
+    response: ResponseFacts,
 }
 
 impl Trail {

@@ -50,17 +50,17 @@ impl Stream<'_> {
         let Some(headers) = metrics.checked("get_headers", abi::headers(Map::Response)) else {
             return (Action::Continue, None);
         };
-        let Answer { response, is_grpc, is_tagged, is_explained } = facts::answer(&headers, names);
+        let Answer { response, is_grpc, is_tagged, is_explained } = facts::answer(&headers, &engine.policy);
         let acts = engine.policy.acts();
         let blocks = acts && engine.policy.on_mismatch() == OnMismatch::Block;
         let expected = decided.as_ref().filter(|_| acts).and_then(Expected::by);
-        let plain = is_plain(&engine.policy, &response, expected);
+        let plain = is_plain(&response, expected);
         // To hold every answer against the control plane's data, it has to be asked every time.
         let sampled = engine.samples() || blocks;
         // What a gRPC call came to is in its trailers; until then it is no success.
         let open = !end && plain && response.grpc_status.is_none() && is_grpc;
-        let tagged = response.tag.and_then(|tag| engine.policy.region_tagged(tag));
-        let answered_in_part = open.then_some(Answered { expected, attempts: response.attempts, tagged });
+        let answered_in_part = open.then_some(Answered { expected, response });
+        let tagged = response.tagged;
         // What is plain was answered by the region of its tag.
         let (mut served, mut answered) = (tagged, true);
         let nothing_to_learn = plain && !sampled && engine.health().is_quiet();
@@ -160,9 +160,8 @@ impl Stream<'_> {
         let (policy, metrics) = (&self.engine.policy, &self.engine.metrics);
         let status = metrics.checked("get_header", abi::header(Map::ResponseTrailers, "grpc-status")).flatten();
         let grpc_status = status.as_deref().and_then(facts::digits);
-        let tag = answered.tagged.and_then(|region| policy.region(region)).map(|region| region.display_name.as_bytes());
-        let response = ResponseFacts { status: 200, grpc_status, attempts: answered.attempts, tag };
-        if is_plain(policy, &response, answered.expected) && self.engine.health().is_quiet() {
+        let response = ResponseFacts { grpc_status, ..answered.response };
+        if is_plain(&response, answered.expected) && self.engine.health().is_quiet() {
             return;
         }
         let upstream = facts::upstream(policy, metrics);

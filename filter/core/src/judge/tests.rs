@@ -38,7 +38,7 @@ impl Case {
             status: self.status,
             grpc_status: self.grpc,
             attempts: self.attempts,
-            tag: self.tag.map(str::as_bytes),
+            tagged: self.tag.and_then(|tag| self.policy.region_tagged(tag.as_bytes())),
         };
         let upstream =
             UpstreamFacts { tried: self.tried, answered: self.answered, region: self.from.map(region), planned: None };
@@ -157,8 +157,10 @@ fn an_answer_from_outside_the_plan_is_a_mismatch_and_names_both_regions() {
     let cluster = b"outbound|80|prefer-eu-west-1-in-eu|page.default.svc.cluster.local";
     let region = |name: &str| policy.region_named(name).unwrap();
     let judged = |from: &str| {
-        let (response, planned) =
-            (ResponseFacts { status: 200, grpc_status: None, attempts: 1, tag: None }, policy.plan_of_cluster(cluster));
+        let (response, planned) = (
+            ResponseFacts { status: 200, grpc_status: None, attempts: 1, tagged: None },
+            policy.plan_of_cluster(cluster),
+        );
         let upstream = UpstreamFacts { tried: true, answered: true, region: Some(region(from)), planned };
         judge(&policy, &response, Some(upstream), None).mismatch
     };
@@ -172,7 +174,8 @@ fn a_plain_answer_is_tagged_by_the_chosen_region_below_500_and_not_retried() {
     let wanted = key(&policy, "eu-west-1");
     let expected = Some(Expected { service: wanted.service, plan: plan(&policy, "eu-west-1"), probe: false });
     let plain = |status, attempts, tag: Option<&'static str>| {
-        is_plain(&policy, &ResponseFacts { status, grpc_status: None, attempts, tag: tag.map(str::as_bytes) }, expected)
+        let tagged = tag.and_then(|tag| policy.region_tagged(tag.as_bytes()));
+        is_plain(&ResponseFacts { status, grpc_status: None, attempts, tagged }, expected)
     };
     assert!(plain(200, 1, Some("WEST")));
     assert!(!plain(503, 1, Some("WEST")));

@@ -76,11 +76,10 @@ impl Prober {
 
 /// What the answer to a probe says; `None`: there was none. One that another region signed says that this one was not reached.
 #[must_use]
-pub fn result(policy: &Policy, probe: &Probe, answer: Option<&ResponseFacts<'_>>) -> ProbeResult {
+pub fn result(policy: &Policy, probe: &Probe, answer: Option<&ResponseFacts>) -> ProbeResult {
     let Some(answer) = answer else { return ProbeResult::Unreachable };
-    let signed = answer.tag.and_then(|tag| policy.region_tagged(tag));
     let expected = policy.health().active_health_check.expected_statuses.contains(&answer.status);
-    match signed {
+    match answer.tagged {
         Some(region) if region != probe.key.region => ProbeResult::Unreachable,
         _ if expected && answer.grpc_status.is_none_or(|status| status == 0) => ProbeResult::Passed,
         Some(_) => ProbeResult::Failed,

@@ -89,8 +89,9 @@ impl Vm {
             Trail::Refused(_) => return Vec::new(),
         };
         let Answer { status, attempts, tag, upstream } = *answer;
-        let response = ResponseFacts { status, grpc_status: None, attempts, tag };
-        let plain = is_plain(host.policy, &response, expected);
+        let tagged = tag.and_then(|tag| host.policy.region_tagged(tag));
+        let response = ResponseFacts { status, grpc_status: None, attempts, tagged };
+        let plain = is_plain(&response, expected);
         self.answers += 1;
         let sampled = self.answers.is_multiple_of(SAMPLE);
         if plain && !sampled && self.worker.health().is_quiet() {
@@ -137,7 +138,10 @@ impl Vm {
     ) -> Vec<Change> {
         let probe = self.prober.answered(number as u32).and_then(|index| host.policy.probes().get(index));
         let Some(probe) = probe else { return Vec::new() };
-        let facts = |(status, tag)| ResponseFacts { status, grpc_status: None, attempts: 1, tag };
+        let facts = |(status, tag): (u16, Option<&[u8]>)| {
+            let tagged = tag.and_then(|tag| host.policy.region_tagged(tag));
+            ResponseFacts { status, grpc_status: None, attempts: 1, tagged }
+        };
         let result = result(host.policy, probe, answer.map(facts).as_ref());
         let changes = self.worker.record_probe(host.policy, host.store, probe.key, result, host.now);
         changes.into_iter().flatten().collect()

@@ -23,8 +23,8 @@ fn later(millis: u64) -> Timestamp {
 
 fn answered(status: u16, tag: Option<&str>) -> ProbeResult {
     let policy = asked();
-    let tag = tag.map(str::as_bytes);
-    let facts = ResponseFacts { status, grpc_status: None, attempts: 1, tag };
+    let tagged = tag.and_then(|tag| policy.region_tagged(tag.as_bytes()));
+    let facts = ResponseFacts { status, grpc_status: None, attempts: 1, tagged };
     result(&policy, &policy.probes()[0], Some(&facts))
 }
 
@@ -56,7 +56,8 @@ fn no_answer_at_all_is_nobodys() {
 #[test]
 fn a_grpc_status_that_is_an_error_is_no_pass() {
     let policy = asked();
-    let facts = ResponseFacts { status: 200, grpc_status: Some(14), attempts: 1, tag: Some(b"EAST") };
+    let tagged = policy.region_tagged(b"EAST");
+    let facts = ResponseFacts { status: 200, grpc_status: Some(14), attempts: 1, tagged };
     assert_eq!(result(&policy, &policy.probes()[0], Some(&facts)), ProbeResult::Failed);
 }
 
