@@ -202,6 +202,17 @@ fn what_stands_in_for_a_module_that_cannot_be_fetched_is_refused_unless_its_type
 }
 
 #[test]
+fn a_plugin_of_a_type_that_its_listener_does_not_list_is_refused() {
+    let lists = patches_of("HTTP_FILTER");
+    for extension in patches_of("EXTENSION_CONFIG") {
+        let value = &extension["patch"]["value"];
+        let mut found = lists.iter().map(|patch| &patch["patch"]["value"]).filter(|list| list["name"] == value["name"]);
+        let types = &found.next().unwrap()["config_discovery"]["type_urls"];
+        assert!(list(types).contains(&value["typed_config"]["@type"]), "{types}");
+    }
+}
+
+#[test]
 fn a_gateway_that_waits_for_its_module_for_ever_never_serves() {
     for patch in patches_of("HTTP_FILTER") {
         let discovery = &patch["patch"]["value"]["config_discovery"];
@@ -465,10 +476,16 @@ fn a_gateway_ignores_the_annotations_that_mount_a_volume_into_a_sidecar() {
     }
 }
 
+/// The plugin that a patch makes known, whatever stands around it.
+fn plugin(patch: &Value) -> &Value {
+    let config = &patch["patch"]["value"]["typed_config"];
+    config.pointer("/extension_config/typed_config").unwrap_or(config)
+}
+
 #[test]
 fn a_module_may_call_whatever_the_proxy_offers_unless_it_is_restricted() {
     for patch in patches_of("EXTENSION_CONFIG") {
-        let config = &patch["patch"]["value"]["typed_config"]["config"];
+        let config = &plugin(&patch)["config"];
         let allowed = &config["capability_restriction_config"]["allowed_capabilities"];
         assert_eq!(*allowed, json!({"proxy_log": {}, "proxy_on_tick": {}}), "what it imports, and what it exports");
     }
@@ -501,7 +518,7 @@ fn plugins_of_one_vm_are_told_apart_by_their_root_ids_alone() {
 #[test]
 fn a_filter_that_fails_closes_the_gateway_unless_it_is_told_otherwise() {
     for patch in patches_of("EXTENSION_CONFIG") {
-        let config = &patch["patch"]["value"]["typed_config"]["config"];
+        let config = &plugin(&patch)["config"];
         assert_eq!(config["fail_open"], true, "{config}");
         assert!(config.get("failure_policy").is_none(), "only one of the two may be there");
     }

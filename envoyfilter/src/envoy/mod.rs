@@ -9,6 +9,7 @@ mod bootstrap;
 mod cluster;
 mod filters;
 mod listener;
+mod matching;
 mod route;
 
 pub use bootstrap::{
@@ -24,6 +25,7 @@ pub use filters::{
     TcpProxy, UpgradeConfig, Wasm, WasmCode, WasmCodeLocal, WasmPlugin, WasmVm,
 };
 pub use listener::{Filter, FilterChain, Listener};
+pub use matching::{EXTENSION_WITH_MATCHER, ExtensionWithMatcher, Predicate, PredicateList, SinglePredicate};
 pub use route::{
     ClusterSpecifier, ClusterWeight, HeaderMatch, HeaderMatcher, HeaderValueOption, MetadataMatcher,
     PreviousPriorities, RetryHostPredicate, RetryPolicy, RetryPriority, Route, RouteAction, RouteConfiguration,

@@ -114,13 +114,13 @@ impl HeaderMatcher {
     }
 }
 
-/// `envoy.type.matcher.v3.StringMatcher`.
+/// `envoy.type.matcher.v3.StringMatcher`; `xds.type.matcher.v3` has the same message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StringMatcher {
     /// The pattern.
     #[serde(flatten)]
     pub pattern: StringMatch,
-    /// ASCII case does not count; only for exact, prefix and suffix.
+    /// ASCII case does not count; not for an expression.
     #[serde(skip_serializing_if = "is_false")]
     pub ignore_case: bool,
 }
@@ -131,6 +131,10 @@ pub struct StringMatcher {
 pub enum StringMatch {
     /// Equal.
     Exact(String),
+    /// At the beginning.
+    Prefix(String),
+    /// Anywhere.
+    Contains(String),
     /// A full match of an RE2 expression.
     SafeRegex {
         /// The expression.

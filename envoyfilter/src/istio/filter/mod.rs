@@ -13,8 +13,13 @@
 //! A sidecar's calls take out the mesh's own headers but not the `trusted` ones, which an application passes on from the gateway.
 //!
 //! The module comes through ECDS (`config_discovery`), never inline: a proxy then starts without it, a bad one is refused alone and not
-//! with its listener, and both types that may arrive are allowed: the agent replaces a module it cannot fetch by an RBAC filter.
+//! with its listener, and all types that may arrive are allowed: the agent replaces a module it cannot fetch by an RBAC filter. Where the
+//! policy allows it, the plugin stands inside a matcher that keeps requests for other hosts out of the VM ([`concern`]). Istio carries
+//! that: what stands in `EXTENSION_CONFIG` it takes for any message that it knows (`pkg/config/xds/filter_types.gen.go`), and the agent
+//! rewrites only what is a Wasm filter at the top and passes on everything else (`tryUnmarshal`, `pkg/wasm/convert.go`). Inside a matcher
+//! it would not see a module that is still to be fetched, so that way is for files alone.
 
+mod concern;
 mod module;
 mod patch;
 pub(super) mod tag;
@@ -23,6 +28,7 @@ pub use module::{Module, Source};
 pub use tag::Tag;
 
 use super::with_role;
+use crate::envoy::ExtensionWithMatcher;
 use crate::render;
 use meridian_core::Policy;
 use patch::{Context, envoy_filter, last_envoy_filter};
@@ -117,7 +123,15 @@ impl Filter<'_> {
                 // ECDS is one space of names for all of a proxy's filters.
                 let unique = format!("{namespace}/{name}.{}", context.role());
                 let wasm = wasm(&unique, module, &document);
-                let patches = vec![patch::extension(context, &unique, wasm), patch::insert(context, &unique, position)];
+                let config = match concern::predicate(self.policy, context) {
+                    Some(concerned) => {
+                        let config = ExtensionWithMatcher::only_where(concerned, unique.as_str(), wasm);
+                        serde_json::to_value(config).unwrap_or_default()
+                    }
+                    None => wasm,
+                };
+                let patches =
+                    vec![patch::extension(context, &unique, &config), patch::insert(context, &unique, position)];
                 Some(envoy_filter(name, namespace, selector, patches))
             }
             Source::Oci(reference) => {

@@ -1,7 +1,7 @@
 //! Patches of an `EnvoyFilter`, each for one thing.
 
 use super::Position;
-use crate::envoy::{EarlyHeaderMutation, HttpFilter};
+use crate::envoy::{EXTENSION_WITH_MATCHER, EarlyHeaderMutation, HttpFilter};
 use serde_json::{Map, Value, json};
 
 pub(super) const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
@@ -87,7 +87,7 @@ fn prioritized(
 }
 
 /// Makes the plugin known under a name.
-pub(super) fn extension(context: Context, name: &str, typed_config: Value) -> Value {
+pub(super) fn extension(context: Context, name: &str, typed_config: &Value) -> Value {
     json!({
         "applyTo": "EXTENSION_CONFIG",
         "match": {"context": context.name()},
@@ -96,12 +96,18 @@ pub(super) fn extension(context: Context, name: &str, typed_config: Value) -> Va
 }
 
 /// Puts the plugin of that name into the chain. Until it is there, and if it never is, an RBAC filter without rules stands in for
-/// it, which lets everything pass: the native table needs no help.
+/// it, which lets everything pass: the native table needs no help. A plugin with a matcher around it is listed where there may be one,
+/// and not only where there is one: the list is the listener's, and while an old listener drains, a plugin of a type that it did not
+/// list would be refused for the new one as well.
 pub(super) fn insert(context: Context, name: &str, position: Position) -> Value {
     let (operation, neighbour) = match position {
         Position::First => ("INSERT_FIRST", json!({"name": MANAGER})),
         // The router is in every chain, so this never fails to find its place.
         Position::AfterAuthentication => ("INSERT_BEFORE", json!({"name": MANAGER, "subFilter": {"name": ROUTER}})),
+    };
+    let type_urls = match context {
+        Context::Gateway | Context::Outbound => vec![WASM, RBAC, EXTENSION_WITH_MATCHER],
+        Context::Inbound => vec![WASM, RBAC],
     };
     json!({
         "applyTo": "HTTP_FILTER",
@@ -113,7 +119,7 @@ pub(super) fn insert(context: Context, name: &str, position: Position) -> Value 
                 "config_discovery": {
                     "config_source": {"ads": {}, "initial_fetch_timeout": "10s", "resource_api_version": "V3"},
                     "default_config": {"@type": RBAC},
-                    "type_urls": [WASM, RBAC],
+                    "type_urls": type_urls,
                 },
             },
         },

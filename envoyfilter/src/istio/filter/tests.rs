@@ -23,6 +23,12 @@ fn made_at(position: Position, source: Option<&Source>, make: impl Fn(&Filter<'_
     make(&Filter { document, policy: &policy, namespace, selector: &selector, source, position })
 }
 
+/// The plugin in a resource, whatever stands around it.
+fn plugin(filter: &Value) -> &Value {
+    let config = &filter["spec"]["configPatches"][0]["patch"]["value"]["typed_config"];
+    config.pointer("/extension_config/typed_config").unwrap_or(config)
+}
+
 #[test]
 fn an_edge_takes_out_the_meshs_headers_and_the_trusted_ones_before_anything_reads_them() {
     let edge = made(None, |filter| Some(filter.edge())).unwrap();
@@ -105,7 +111,7 @@ fn the_plugin_may_do_what_it_needs_and_knows_where_it_sits() {
         (|filter| filter.inbound("shop"), "inbound"),
     ] {
         let filter = made(Some(&source), make).unwrap();
-        let config = &filter["spec"]["configPatches"][0]["patch"]["value"]["typed_config"]["config"];
+        let config = &plugin(&filter)["config"];
         let allowed = &config["capability_restriction_config"]["allowed_capabilities"];
         assert_eq!(*allowed, json!({"proxy_log": {}, "proxy_on_tick": {}}));
         let filename = config["vm_config"]["code"]["local"]["filename"].as_str().unwrap();
@@ -116,6 +122,30 @@ fn the_plugin_may_do_what_it_needs_and_knows_where_it_sits() {
         let given: Value = serde_json::from_str(config["configuration"]["value"].as_str().unwrap()).unwrap();
         assert_eq!(given, expected);
     }
+}
+
+#[test]
+fn a_plugin_that_decides_is_skipped_by_hosts_that_are_not_the_policys_and_the_tag_is_for_all() {
+    let source = module();
+    let rendered = |make: fn(&Filter<'_>) -> Option<Value>| {
+        let filter = made(Some(&source), make).unwrap();
+        let [extension, insert] = filter["spec"]["configPatches"].as_array().unwrap().as_slice() else { panic!() };
+        let types = insert["patch"]["value"]["config_discovery"]["type_urls"].as_array().unwrap();
+        let config = extension["patch"]["value"]["typed_config"].clone();
+        assert!(types.contains(&config["@type"]), "{types:?}");
+        (extension["patch"]["value"]["name"].clone(), config)
+    };
+    for make in [(|filter| filter.gateway()) as fn(&Filter<'_>) -> Option<Value>, |filter| filter.outbound("shop")] {
+        let (name, config) = rendered(make);
+        assert_eq!(config["extension_config"]["name"], name);
+        let [matcher] = config["xds_matcher"]["matcher_list"]["matchers"].as_array().unwrap().as_slice() else {
+            panic!()
+        };
+        assert!(matcher["predicate"]["not_matcher"].is_object(), "{matcher}");
+        let skip = "type.googleapis.com/envoy.extensions.filters.common.matcher.action.v3.SkipFilter";
+        assert_eq!(matcher["on_match"]["action"]["typed_config"], json!({"@type": skip}));
+    }
+    assert_eq!(rendered(|filter| filter.inbound("shop")).1["@type"], patch::WASM);
 }
 
 #[test]
