@@ -13,7 +13,7 @@ use meridian_core::judge::Mismatch;
 use meridian_core::request::RequestFacts;
 use meridian_core::shadow::{Agreement, try_shadow};
 use meridian_core::worker::Worker;
-use meridian_core::{Policy, Timestamp};
+use meridian_core::{Habit, Policy, Timestamp};
 use std::cell::{Cell, Ref};
 
 /// Services times regions, of nine series each, and rules, of one, up to which series are defined at the start; beyond, when they are
@@ -55,6 +55,10 @@ pub(crate) struct Engine {
     /// Where the shared health is, under a key that says what its ids mean.
     shared: String,
     pub(crate) probes: Probes,
+    /// Whether requests usually ask for something.
+    pub(crate) habit: Cell<Habit>,
+    /// The time of the last tick.
+    ticked: Cell<Timestamp>,
     random: Cell<u64>,
     /// The random number of the last decision.
     drawn: Cell<u32>,
@@ -73,11 +77,14 @@ impl Engine {
             waiting: Waiting::default(),
             tries: Tries::default(),
             policy,
+            habit: Cell::default(),
+            ticked: Cell::default(),
             random: Cell::new(0),
             drawn: Cell::new(0),
             answers: Cell::new(0),
         };
-        engine.worker = Worker::new(&engine.policy, &engine.store(), engine.now());
+        engine.ticked.set(engine.now());
+        engine.worker = Worker::new(&engine.policy, &engine.store(), engine.ticked.get());
         engine.define_metrics();
         engine
     }
@@ -166,6 +173,7 @@ impl Engine {
     pub(crate) fn tick(&self, root: u32) {
         self.waiting.tick();
         let now = self.now();
+        self.ticked.set(now);
         doorbell::tick(&self.metrics, now);
         let changes = self.worker.tick(&self.policy, &self.store(), now);
         changes.iter().for_each(|change| self.tell(change));
@@ -227,6 +235,11 @@ impl Engine {
     /// The time; the epoch if the host does not know, which ejects nobody for long.
     pub(crate) fn now(&self) -> Timestamp {
         self.metrics.checked("get_current_time", abi::now()).unwrap_or_default()
+    }
+
+    /// The time for a decision: where it decides nothing, that of the last tick, which costs nothing.
+    pub(crate) fn now_to_decide(&self) -> Timestamp {
+        if self.worker.is_timeless() { self.ticked.get() } else { self.now() }
     }
 
     /// The names behind a cell, for logs and metrics.

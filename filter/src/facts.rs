@@ -65,7 +65,10 @@ fn number(lines: Lines<'_>) -> Option<u32> {
 
 /// A whole number.
 pub(crate) fn digits(value: &[u8]) -> Option<u32> {
-    std::str::from_utf8(value).ok()?.parse().ok()
+    let digit = |byte: &u8| Some(u32::from(byte.checked_sub(b'0').filter(|digit| *digit < 10)?));
+    // Nine of them are no more than 32 bits hold, and nothing here is longer.
+    let fits = (1..=9).contains(&value.len());
+    value.iter().filter(|_| fits).try_fold(0, |number, byte| Some(number * 10 + digit(byte)?)).filter(|_| fits)
 }
 
 /// What the host knows beyond the headers. Six attributes at most, each about a microsecond: only for responses that are not plain.

@@ -9,7 +9,6 @@ use crate::health::Availability;
 use crate::ids::RegionId;
 use crate::judge::Delivery;
 use crate::policy::{Asked, Policy};
-use std::fmt::Write;
 
 /// As long as a header is, with one region skipped and names as they are: no growing, which copies.
 const LENGTH: usize = 224;
@@ -44,7 +43,11 @@ pub fn decision_header(
     member(&mut text, "reason", record.reason.as_str());
     skipped(&mut text, policy, record, candidates);
     member(&mut text, "rule", record.rule);
-    let _ = write!(text, ", rev=\"{:04x}\"", policy.revision());
+    text.push_str(", rev=\"");
+    for shift in [12, 8, 4, 0] {
+        text.push(char::from_digit(u32::from(policy.revision() >> shift & 0xf), 16).unwrap_or_default());
+    }
+    text.push('"');
     text
 }
 
@@ -67,14 +70,19 @@ fn skipped(
     let until = record.chosen.filter(|_| record.reason != Reason::Exhausted);
     let (before, mut separator) = (text.len(), ", skipped=(");
     for candidate in candidates.take_while(|candidate| Some(candidate.region) != until).take(8) {
-        let name = policy.region_name(candidate.region);
-        let _ = match candidate.availability {
-            Availability::Ejected(left) => write!(text, "{separator}\"{name}\";ejected={}", left.as_secs()),
-            Availability::HalfOpen | Availability::HalfOpenBusy => write!(text, "{separator}\"{name}\";half_open"),
-            Availability::Drilled => write!(text, "{separator}\"{name}\";drill"),
-            Availability::Ramping(percent) => write!(text, "{separator}\"{name}\";ramping={percent}"),
-            Availability::Usable => write!(text, "{separator}\"{name}\""),
+        let (why, number) = match candidate.availability {
+            Availability::Ejected(left) => (";ejected=", Some(left.as_secs())),
+            Availability::HalfOpen | Availability::HalfOpenBusy => (";half_open", None),
+            Availability::Drilled => (";drill", None),
+            Availability::Ramping(percent) => (";ramping=", Some(percent.into())),
+            Availability::Usable => ("", None),
         };
+        for part in [separator, "\"", policy.region_name(candidate.region), "\"", why] {
+            text.push_str(part);
+        }
+        if let Some(number) = number {
+            push_number(text, number);
+        }
         separator = " ";
     }
     if text.len() > before {
@@ -85,14 +93,37 @@ fn skipped(
 /// A name that begins with a letter is a token, and another one a string. What neither can hold, in a name that is not the policy's
 /// own, is a star.
 fn member(text: &mut String, key: &str, value: &str) {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let plain = |byte: u8| PLAIN.get(usize::from(byte)) == Some(&true);
     let is_token = value.starts_with(|first: char| first.is_ascii_alphabetic());
     let quote = if is_token { "" } else { "\"" };
     for part in [if text.is_empty() { "" } else { ", " }, key, "=", quote] {
         text.push_str(part);
     }
-    text.extend(value.bytes().map(|byte| if plain(byte) { char::from(byte) } else { '*' }));
+    if value.bytes().all(plain) {
+        text.push_str(value);
+    } else {
+        text.extend(value.bytes().map(|byte| if plain(byte) { char::from(byte) } else { '*' }));
+    }
     text.push_str(quote);
+}
+
+/// The bytes that a token and a string may hold alike, as a table: each byte of each header goes through it.
+#[expect(clippy::indexing_slicing, reason = "the compiler runs it, and would say so")]
+const PLAIN: [bool; 256] = {
+    let (mut table, mut byte) = ([false; 256], 0);
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'-' | b'_' | b'.');
+        byte += 1;
+    }
+    table
+};
+
+/// In decimal.
+fn push_number(text: &mut String, number: u64) {
+    if number > 9 {
+        push_number(text, number / 10);
+    }
+    text.push(char::from(b'0' + (number % 10) as u8));
 }
 
 #[cfg(test)]

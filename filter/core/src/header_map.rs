@@ -5,7 +5,6 @@
 //! and a block that is not what the ABI promises is an empty map rather than a trap.
 
 use crate::request::{HeaderLines, Lines};
-use std::ops::Range;
 
 /// A serialised header map.
 #[derive(Clone, Debug, Default)]
@@ -22,18 +21,20 @@ impl HeaderMap {
 
     /// Every pair, in order; stops where the block stops making sense.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.places().filter_map(|Place { name, value }| Some((self.block.get(name)?, self.block.get(value)?)))
+        self.places().map_while(|place| Some((self.name(&place)?, self.value(&place)?)))
     }
 
     /// The lines of several headers, by their lower-case names, in one pass over the block. The names are different ones.
     #[must_use]
     pub fn several<const N: usize>(&self, names: [&str; N]) -> [Lines<'_>; N] {
         let mut found = [Lines::None; N];
-        for Place { name: at, value } in self.places() {
-            let Some(name) = self.block.get(at) else { break };
+        // Most headers are none of them, and most of those have a length that none of them has.
+        let lengths = names.iter().fold(0, |lengths, name| lengths | bit(name.len()));
+        for place in self.places().filter(|place| lengths & bit(place.name_size) != 0) {
+            let Some(name) = self.name(&place) else { break };
             for (wanted, lines) in names.iter().zip(&mut found) {
-                if is_same(wanted.as_bytes(), name) {
-                    *lines = match (*lines, self.block.get(value)) {
+                if wanted.len() == name.len() && is_same(wanted.as_bytes(), name) {
+                    *lines = match (*lines, self.value(&place)) {
                         (Lines::None, Some(value)) => Lines::One(value),
                         _ => Lines::Several,
                     };
@@ -44,18 +45,18 @@ impl HeaderMap {
         found
     }
 
+    fn name(&self, place: &Place) -> Option<&[u8]> {
+        self.block.get(place.name..)?.get(..place.name_size)
+    }
+
+    fn value(&self, place: &Place) -> Option<&[u8]> {
+        self.block.get(place.value..)?.get(..place.value_size)
+    }
+
     /// Where every pair is that is wholly there.
-    fn places(&self) -> impl Iterator<Item = Place> + '_ {
-        let (lengths, mut at) = self.lengths().unwrap_or((&[], 0));
-        lengths.iter().map_while(move |pair| {
-            let both = u64::from_le_bytes(*pair);
-            let (name_size, value_size) = ((both & 0xffff_ffff) as usize, (both >> 32) as usize);
-            let value = at.checked_add(name_size)?.checked_add(1)?;
-            let end = value.checked_add(value_size)?;
-            let place = Place { name: at..value - 1, value: value..end };
-            at = end.checked_add(1)?;
-            (end < self.block.len()).then_some(place)
-        })
+    fn places(&self) -> Places<'_> {
+        let (lengths, at) = self.lengths().unwrap_or((&[], 0));
+        Places { lengths: lengths.iter(), at: at as u64, size: self.block.len() as u64 }
     }
 
     /// The lengths of every name and value, and where the texts begin; nothing of a block that is too short for what it promises.
@@ -67,21 +68,62 @@ impl HeaderMap {
     }
 }
 
+/// A bit for a length.
+fn bit(length: usize) -> u64 {
+    1 << (length % 64)
+}
+
 /// Whether two texts are one, eight bytes at a time: what a compiler makes of `==` for WebAssembly is a call, and a loop over bytes.
 pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
         return false;
     }
-    let ((one, one_rest), (other, other_rest)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
-    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
-    one.iter().zip(other).all(|(one, other)| word(one) == word(other))
-        && one_rest.iter().zip(other_rest).all(|(one, other)| one == other)
+    let eight = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+    let four = |bytes: &[u8; 4]| u32::from_le_bytes(*bytes);
+    // What is left at the end is compared together with what stands before it.
+    if let (Some(last), Some(other_last)) = (one.last_chunk(), other.last_chunk()) {
+        let (one, other) = (one.as_chunks().0, other.as_chunks().0);
+        eight(last) == eight(other_last) && one.iter().zip(other).all(|(one, other)| eight(one) == eight(other))
+    } else if let (Some((first, _)), Some((other_first, _))) = (one.split_first_chunk(), other.split_first_chunk())
+        && let (Some(last), Some(other_last)) = (one.last_chunk(), other.last_chunk())
+    {
+        four(first) == four(other_first) && four(last) == four(other_last)
+    } else {
+        one.iter().zip(other).all(|(one, other)| one == other)
+    }
 }
 
 /// Where a name and its value are in a block.
 struct Place {
-    name: Range<usize>,
-    value: Range<usize>,
+    name: usize,
+    name_size: usize,
+    value: usize,
+    value_size: usize,
+}
+
+/// Walks a block. Positions are in 64 bits, in which no sum of the block's own lengths can overflow; a place that is given out is inside.
+struct Places<'a> {
+    lengths: std::slice::Iter<'a, [u8; 8]>,
+    at: u64,
+    size: u64,
+}
+
+impl Iterator for Places<'_> {
+    type Item = Place;
+
+    fn next(&mut self) -> Option<Place> {
+        let both = u64::from_le_bytes(*self.lengths.next()?);
+        let (name, (name_size, value_size)) = (self.at, (both & 0xffff_ffff, both >> 32));
+        let value = name + name_size + 1;
+        self.at = value + value_size + 1;
+        let inside = self.at <= self.size;
+        inside.then_some(Place {
+            name: name as usize,
+            name_size: name_size as usize,
+            value: value as usize,
+            value_size: value_size as usize,
+        })
+    }
 }
 
 impl HeaderLines for HeaderMap {

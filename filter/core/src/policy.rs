@@ -37,7 +37,6 @@ pub struct Policy {
     pub(crate) rules: Box<[Rule]>,
     pub(crate) health: HealthSettings,
     pub(crate) probes: Box<[Probe]>,
-    pub(crate) reads_when_calm: bool,
     pub(crate) drills: Box<[Drill]>,
     pub(crate) stage: Stage,
     pub(crate) on_mismatch: OnMismatch,
@@ -208,7 +207,6 @@ impl Policy {
             rules,
             health,
             probes,
-            reads_when_calm,
             drills,
             stage,
             on_mismatch,
@@ -233,7 +231,6 @@ impl Policy {
             && *rules == other.rules
             && *health == other.health
             && *probes == other.probes
-            && *reads_when_calm == other.reads_when_calm
             && *drills == other.drills
             && *stage == other.stage
             && *on_mismatch == other.on_mismatch
@@ -362,13 +359,6 @@ impl Policy {
     #[must_use]
     pub fn shadow(&self) -> Option<&Self> {
         self.shadow.as_deref()
-    }
-
-    /// Whether most requests' headers matter even while all is healthy and the native table is right, and not only whether they ask for
-    /// a region: to refuse, to count what a fence holds back, or to explain. Then all are read at once.
-    #[must_use]
-    pub fn reads_when_calm(&self) -> bool {
-        self.reads_when_calm
     }
 
     /// Whether every request has to be decided, even where the native table is right: to compare, somebody has to know.

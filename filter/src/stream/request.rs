@@ -27,22 +27,27 @@ fn look(engine: &Rc<Engine>, id: u32) -> (Action, Option<Trail>) {
     const PASS: (Action, Option<Trail>) = (Action::Continue, None);
     let (policy, metrics) = (&engine.policy, &engine.metrics);
     let calm = engine.is_calm();
-    // The cheapest question there is: a header that is not there is not copied. One that is there may be in several lines, of which the
-    // native table of a newer Envoy takes any.
-    let asks = || metrics.checked("get_header", abi::header(Map::Request, policy.region_header())).flatten().is_some();
-    if calm && !policy.reads_when_calm() && !asks() {
+    let (region, key) =
+        (policy.region_header(), policy.explain().key.as_ref().map(|_| policy.headers().explain.as_str()));
+    // The cheapest question there is: a header that is not there is not copied. Of one that is there it tells the first line only, and a
+    // newer Envoy's native table takes any.
+    let asks = |name: &str| metrics.checked("get_header", abi::header(Map::Request, name)).flatten().is_some();
+    if calm && !engine.habit.get().matters() && !asks(region) && !key.is_some_and(asks) {
+        engine.habit.set(engine.habit.get().after(false));
         return PASS;
     }
     // All in one call: one that is there costs as much as all of them.
     let Some(headers) = metrics.checked("get_headers", abi::headers(Map::Request)) else { return PASS };
     let brings = |name: &str| headers.lines(name) != Lines::None;
-    let asks_why = policy.explain().key.is_some() && brings(&policy.headers().explain);
-    if calm && !asks_why && !brings(policy.region_header()) {
+    let asks_why = key.is_some_and(brings);
+    let matters = asks_why || brings(region);
+    engine.habit.set(engine.habit.get().after(matters));
+    if calm && !matters {
         return PASS;
     }
     let mut stream = Stream { engine, has_key: false };
     stream.has_key = asks_why && stream.takes_key(&headers);
-    let now = engine.now();
+    let now = engine.now_to_decide();
     let token = Token(metrics);
     let request = RequestFacts::new(&headers).with_claims(&token);
     let Some(decision) = engine.decide(&request, now) else { return PASS };

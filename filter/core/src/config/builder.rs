@@ -13,7 +13,7 @@ use crate::plan::{Plan, Scope, ScopeName};
 use crate::policy::{OnMismatch, Policy, Role, Service, Stage, Table, VirtualHost};
 use crate::probe::Probe;
 use crate::region::Region;
-use crate::rule::{OnUnknownRegion, Rule};
+use crate::rule::Rule;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The parts read so far.
@@ -183,9 +183,6 @@ impl Builder {
         });
         let short = short.flat_map(|(host, index)| host.short.iter().map(move |pattern| (pattern, index)));
         let hosts = HostTable::new(own.chain(short));
-        let tells = settings.explain.public || settings.explain.key.is_some();
-        let heeds = |rule: &Rule| rule.fenced || rule.on_unknown_region == OnUnknownRegion::Reject;
-        let reads_when_calm = tells || self.rules.iter().any(heeds);
         Some(Policy {
             role: settings.role,
             table: settings.table,
@@ -203,7 +200,6 @@ impl Builder {
             rules: self.rules.into(),
             health: settings.health,
             probes: probes.into(),
-            reads_when_calm,
             drills: settings.drills.into(),
             stage: settings.stage,
             on_mismatch: settings.on_mismatch,

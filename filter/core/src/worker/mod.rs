@@ -51,7 +51,13 @@ impl Worker {
     /// Whether the native table is right for every request as it stands, so that there is nothing to decide.
     #[must_use]
     pub fn is_calm(&self, policy: &Policy) -> bool {
-        policy.table() == Table::Full && !policy.compares() && self.health().is_calm() && !self.drilling.get()
+        policy.table() == Table::Full && !policy.compares() && self.is_timeless()
+    }
+
+    /// Whether no decision depends on the time: every region may be used, and no drill runs, as of the last tick.
+    #[must_use]
+    pub fn is_timeless(&self) -> bool {
+        self.health().is_calm() && !self.drilling.get()
     }
 
     /// Decides for a request, and takes the token if the decision needs one. `None`: as of [`decide`].
