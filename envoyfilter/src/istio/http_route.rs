@@ -8,7 +8,7 @@
 use super::complaint::{Complaints, Place};
 use super::matching::{Conditions, combine};
 use super::needs::Needs;
-use super::table::{self, Entry, Half};
+use super::table::{self, Entry, Half, Header};
 use meridian_core::{Plan, Policy, Rule};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -101,7 +101,11 @@ impl Expansion<'_> {
             });
             route.insert("retries".to_owned(), retries);
         }
-        without_header(&mut route, &self.policy.headers().route);
+        let plan_header = &self.policy.headers().route;
+        // To take out what a route is not taken with would cost each request a quarter of a microsecond.
+        if !entry.headers.contains(&Header::Absent(plan_header.clone())) {
+            without_header(&mut route, plan_header);
+        }
         Some(Value::Object(route))
     }
 

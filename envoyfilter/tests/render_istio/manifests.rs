@@ -70,3 +70,12 @@ fn convert(yaml: &Yaml<'_>) -> Value {
         other => panic!("{other:?}"),
     }
 }
+
+/// Whether no service sees the plan of a request that takes this route: it is not there, or it is taken out.
+pub(crate) fn keeps_the_plan_to_itself(route: &Value) -> bool {
+    const PLAN: &str = "x-region-route";
+    let matches = list(&route["match"]);
+    let absent = !matches.is_empty() && matches.iter().all(|one| one["withoutHeaders"].get(PLAN).is_some());
+    let taken_out = list(&route["headers"]["request"]["remove"]).iter().any(|name| name == PLAN);
+    absent != taken_out
+}
