@@ -30,7 +30,7 @@ const CHICAGO: &str = "us-chicago-1";
 const THRESHOLD: usize = 5;
 const WITHIN: Duration = Duration::from_secs(20);
 /// A log tells milliseconds, and writing it takes some.
-const EXACT: Duration = Duration::from_millis(5);
+const EXACT: Duration = Duration::from_millis(20);
 const LOOK: Duration = Duration::from_millis(5);
 
 /// How a region is lost.
