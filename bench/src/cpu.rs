@@ -27,6 +27,8 @@ pub struct Effort {
 impl Effort {
     /// For figures that are published.
     pub const FULL: Self = Self { rounds: 9, slices: 6, requests: 600 };
+    /// For figures of parts, which are held against each other and are small.
+    pub const PARTS: Self = Self { rounds: 9, slices: 8, requests: 600 };
     /// For figures of policies of many sizes.
     pub const SIZES: Self = Self { rounds: 9, slices: 4, requests: 600 };
     /// For a look.

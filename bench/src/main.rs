@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use bench::arms::{Name, SIZES};
+use bench::arms::{Name, SIZES, parts};
 use bench::calls::Calls;
 use bench::cpu::{Effort, Figures};
 use bench::footprint::Footprint;
@@ -39,6 +39,7 @@ async fn measure(options: &Options) -> Result<()> {
     empty_filter().await?;
     let mut results = Results::of(&version)?;
     arms(&mut results, &version, options.quick).await?;
+    of_parts(&mut results, &version, options.quick).await?;
     sizes(&mut results, &version, options.quick).await?;
     footprints(&mut results, &version, options.quick).await?;
     eprintln!("-- the cost of decisions");
@@ -64,6 +65,16 @@ async fn arms(results: &mut Results, version: &EnvoyVersion, quick: bool) -> Res
     }
     results.calls(&rows);
     results.latencies(&latencies, effort);
+    Ok(())
+}
+
+/// What the parts of a table and of a filter cost.
+async fn of_parts(results: &mut Results, version: &EnvoyVersion, quick: bool) -> Result<()> {
+    let names: Vec<Name> = [Name::Plain, Name::Empty].into_iter().chain(parts()).collect();
+    let stage = Stage::start(version, &names).await?;
+    let effort = if quick { Effort::QUICK } else { Effort::PARTS };
+    let figures = Figures::measure(&stage, effort, progress("the cost by part", effort.rounds)).await?;
+    results.parts(&figures, effort);
     Ok(())
 }
 

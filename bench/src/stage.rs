@@ -51,7 +51,12 @@ impl Stage {
     pub async fn with_workers(version: &EnvoyVersion, names: &[Name], workers: u32) -> Result<Self> {
         let (subnet, folder) = (Subnet::claim()?, RunFolder::create()?);
         let ip = subnet.address()?;
-        let around = Surroundings { ip, module: paths::module()?, empty: empty_filter().await? };
+        let around = Surroundings {
+            ip,
+            module: paths::module()?,
+            empty: empty_filter().await?,
+            folder: folder.path().to_owned(),
+        };
         let listeners = Listener::of(names, &around)?;
         let upstreams = Region::ALL.map(|region| (around.upstream(region), region.answer()));
         let wire = Wire::start(upstreams.to_vec())?;

@@ -1,7 +1,7 @@
 //! The benchmark compares what answers alike: every arm is asked everything that it is measured with. And what can be counted can gate:
 //! what a request does at the border between Envoy and the module is the same on any machine.
 
-use bench::arms::{Name, SIZES, Situation};
+use bench::arms::{Name, SIZES, Situation, parts};
 use bench::calls::Calls;
 use bench::cpu::{Effort, Figures};
 use bench::stage::Stage;
@@ -9,7 +9,7 @@ use integration::envoy::EnvoyVersion;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_arm_answers_with_the_right_status_region_and_tag_and_is_measured() {
-    let names: Vec<Name> = Name::ALL.into_iter().chain(SIZES).collect();
+    let names: Vec<Name> = Name::ALL.into_iter().chain(parts()).chain(SIZES).collect();
     let stage = Stage::start(&EnvoyVersion::newest().unwrap(), &names).await.unwrap();
     for cell in stage.cells() {
         stage.check(&cell).await.unwrap();

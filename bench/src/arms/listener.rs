@@ -37,7 +37,9 @@ impl Build<'_> {
             // A VM of its own, so that nothing one arm learns reaches another.
             *vm_id = id;
         }
-        if !self.name.is_rendered() {
+        if let Name::Without(part) = self.name {
+            listener.pointer_mut(MANAGER).into_iter().for_each(|manager| part.take_out(manager));
+        } else if !self.name.is_rendered() {
             let names: Vec<&str> = clusters.iter().filter_map(|cluster| cluster["name"].as_str()).collect();
             let plan = |region: Region| {
                 let plan = format!("|prefer-{}|", region.name());

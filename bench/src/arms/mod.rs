@@ -6,9 +6,11 @@
 
 mod listener;
 mod name;
+mod part;
 mod plain;
 mod policy;
 mod situation;
+mod step;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -19,8 +21,10 @@ use serde_json::Value;
 
 use crate::wire::{Expected, Traffic};
 
-pub use name::{Name, SIZES};
+pub use name::{Name, SIZES, parts};
+pub use part::Part;
 pub use situation::Situation;
+pub use step::Step;
 
 /// The tag of the serving cluster, which each upstream writes as its sidecar would.
 pub const TAG: &str = "x-served-by-cluster";
@@ -80,6 +84,8 @@ pub struct Surroundings {
     pub module: PathBuf,
     /// The filter that does nothing.
     pub empty: PathBuf,
+    /// For modules that are made for an arm.
+    pub folder: PathBuf,
 }
 
 impl Surroundings {

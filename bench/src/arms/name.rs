@@ -1,6 +1,6 @@
 //! The arms by name: what each is, and what can be asked of it.
 
-use super::{Region, Situation};
+use super::{Part, Region, Situation, Step};
 
 /// Which arm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,6 +17,12 @@ pub enum Name {
     Lua,
     /// Meridian's routes for the policy that has everything, without its filter.
     Table,
+    /// The same table without a part of it.
+    Without(Part),
+    /// Meridian's routes for the least policy, without its filter.
+    MinimalTable,
+    /// One thing that a filter does, in front of one route.
+    Step(Step),
     /// Meridian with the least policy.
     Minimal,
     /// Meridian with everything switched on.
@@ -59,6 +65,9 @@ impl Name {
             Self::Empty => "empty SDK filter".to_owned(),
             Self::Lua => "Lua: tag, route, count".to_owned(),
             Self::Table => "Meridian's table, everything on, no filter".to_owned(),
+            Self::Without(part) => part.title().to_owned(),
+            Self::MinimalTable => "Meridian's table, minimal, no filter".to_owned(),
+            Self::Step(step) => step.title().to_owned(),
             Self::Minimal => "Meridian, minimal".to_owned(),
             Self::Everything => "Meridian, everything on".to_owned(),
             Self::Unshadowed => "Meridian, everything on but shadow rules".to_owned(),
@@ -82,6 +91,8 @@ impl Name {
         match self {
             Self::Routes(count) => format!("routes-{count}"),
             Self::Size(regions, hosts) => format!("size-{regions}-{hosts}"),
+            Self::Without(part) => format!("without-{part:?}").to_ascii_lowercase(),
+            Self::Step(step) => format!("step-{step:?}").to_ascii_lowercase(),
             other => format!("{other:?}").to_ascii_lowercase(),
         }
     }
@@ -96,16 +107,24 @@ impl Name {
 
     /// Whether its routes are those that Meridian renders.
     pub(super) fn is_rendered(self) -> bool {
-        self == Self::Table || self.is_meridian() && !matches!(self, Self::Size(..))
+        matches!(self, Self::Table | Self::MinimalTable | Self::Without(_))
+            || self.is_meridian() && !matches!(self, Self::Size(..))
     }
 
     /// Who answers: an arm that routes sends a request where it asks, and away from what is lost.
     pub(super) fn answered_by(self, situation: Situation) -> Region {
         match (situation, self) {
-            (Situation::Default, _) | (Situation::Pinned, Self::Plain | Self::Empty) => Region::West,
+            (Situation::Default, _) | (Situation::Pinned, Self::Plain | Self::Empty | Self::Step(_)) => Region::West,
             (Situation::Pinned | Situation::LostDefault | Situation::LostPinned, _) => Region::East,
         }
     }
+}
+
+/// What the parts of an arm cost: those of the native table, and those of a filter.
+#[must_use]
+pub fn parts() -> Vec<Name> {
+    let tables = [Name::MinimalTable, Name::Table].into_iter().chain(Part::ALL.map(Name::Without));
+    tables.chain(Step::ALL.map(Name::Step)).collect()
 }
 
 /// Policies from small to large, as arms.

@@ -43,6 +43,7 @@ impl Arm<'_> {
                     fail_open: true,
                 }))?)
             }
+            Name::Step(step) => Some(step.filter(id, &around.folder)?),
             Name::Size(regions, hosts) => {
                 let module = around.module.to_str().context("The path of the module is not text.")?;
                 let mut plugin = render::plugin(id, module, &policy::of_size(regions, hosts)?);

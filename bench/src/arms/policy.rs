@@ -34,7 +34,10 @@ pub(super) fn of_size(regions: u16, hosts: u16) -> Result<Value> {
 
 /// The policy of an arm, as JSON, which is YAML as well; its clusters have `id` in their names.
 pub(super) fn policy(name: Name, lost: bool, id: &str) -> Result<String> {
-    let everything = matches!(name, Name::Everything | Name::Unshadowed | Name::Blocking | Name::Plans | Name::Table);
+    let everything = matches!(
+        name,
+        Name::Everything | Name::Unshadowed | Name::Blocking | Name::Plans | Name::Table | Name::Without(_)
+    );
     let text = if everything { EVERYTHING } else { MINIMAL };
     let mut document = PolicyFile::parse(id, text, &LocalHints::default())?.document;
     for service in document.get_mut("services").and_then(Value::as_array_mut).into_iter().flatten() {

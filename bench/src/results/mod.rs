@@ -7,6 +7,7 @@ mod footprint;
 mod goals;
 mod latency;
 pub(crate) mod machine;
+mod parts;
 mod sizes;
 
 use std::fs;
@@ -70,6 +71,11 @@ impl Results {
     pub fn footprints(&mut self, plain: Footprint, rows: &[(Name, Footprint)]) {
         footprint::goals(plain, rows, &mut self.goals);
         self.add(&footprint::section(plain, rows));
+    }
+
+    /// The section of parts.
+    pub fn parts(&mut self, figures: &Figures, effort: Effort) {
+        self.add(&parts::section(figures, effort));
     }
 
     /// The section of sizes.
