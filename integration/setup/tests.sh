@@ -29,8 +29,8 @@ export PATH
 # Words that are kept are compared here and never written anew.
 export INSTA_UPDATE=no
 
-# One selection of packages throughout: another one would be built with other features, and anew.
-test_them=(cargo test --workspace --locked)
+# One selection of packages throughout: another one would be built with other features, and anew. A failure hides no other.
+test_them=(cargo test --workspace --locked --no-fail-fast)
 say "building the tests"
 "${test_them[@]}" --quiet --no-run
 log="$TARGET_DIR/tests.log"
