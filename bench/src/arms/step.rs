@@ -36,11 +36,13 @@ pub enum Step {
     /// It is called for the request only, because Envoy compares three headers of the response and skips it
     /// (`ExtensionWithMatcher`).
     Skipped,
+    /// It is never called, because Envoy compares the host of the request and skips both, as in Istio for hosts that the policy does not know.
+    Foreign,
 }
 
 impl Step {
     /// Every step.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Context,
         Self::Request,
         Self::Both,
@@ -53,6 +55,7 @@ impl Step {
         Self::State,
         Self::Write,
         Self::Skipped,
+        Self::Foreign,
     ];
 
     /// For people.
@@ -70,6 +73,7 @@ impl Step {
             Self::State => "both, and the request leaves a text for access logs",
             Self::Write => "both, and the request writes a header, so that its route is looked for again",
             Self::Skipped => "both, but Envoy skips the response by three of its headers",
+            Self::Foreign => "both, but Envoy skips them by the host",
         }
     }
 
@@ -86,7 +90,11 @@ impl Step {
             "root_id": id,
             "vm_config": {"vm_id": id, "runtime": "envoy.wasm.runtime.v8", "code": {"local": {"filename": path}}},
         }});
-        let filter = if self == Self::Skipped { skipped(&wasm) } else { wasm };
+        let filter = match self {
+            Self::Skipped => skipped(&wasm, &plain_response()),
+            Self::Foreign => skipped(&wasm, &foreign_host()),
+            _ => wasm,
+        };
         Ok(json!({"name": id, "typed_config": filter}))
     }
 
@@ -150,24 +158,35 @@ const HEAD: &str = r#"(module
     (i32.const 1))
 "#;
 
-/// Natively skipped where a response is as it should be.
-fn skipped(wasm: &Value) -> Value {
-    let is = |header: &str, how: Value| {
-        json!({"single_predicate": {"value_match": how, "input": {"name": "header", "typed_config": {
-            "@type": "type.googleapis.com/envoy.type.matcher.v3.HttpResponseHeaderMatchInput",
-            "header_name": header,
-        }}}})
-    };
-    let plain = json!([
-        is(":status", json!({"prefix": "2"})),
-        is(super::TAG, json!({"exact": super::Region::West.tag()})),
-        {"not_matcher": is("content-type", json!({"prefix": "application/grpc"}))},
-    ]);
+/// What a header of the request or of the response must be.
+fn is(of: &str, header: &str, how: &Value) -> Value {
+    json!({"single_predicate": {"value_match": how, "input": {"name": "header", "typed_config": {
+        "@type": format!("type.googleapis.com/envoy.type.matcher.v3.Http{of}HeaderMatchInput"),
+        "header_name": header,
+    }}}})
+}
+
+/// The least that says a response is as it should be.
+fn plain_response() -> Value {
+    json!({"and_matcher": {"predicate": [
+        is("Response", ":status", &json!({"prefix": "2"})),
+        is("Response", super::TAG, &json!({"exact": super::Region::West.tag()})),
+        {"not_matcher": is("Response", "content-type", &json!({"prefix": "application/grpc"}))},
+    ]}})
+}
+
+/// A host that is none of a policy with one.
+fn foreign_host() -> Value {
+    json!({"not_matcher": is("Request", ":authority", &json!({"prefix": "page.example.com", "ignore_case": true}))})
+}
+
+/// Natively skipped where the predicate holds.
+fn skipped(wasm: &Value, predicate: &Value) -> Value {
     json!({
         "@type": "type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher",
         "extension_config": {"name": "filter", "typed_config": wasm},
         "xds_matcher": {"matcher_list": {"matchers": [{
-            "predicate": {"and_matcher": {"predicate": plain}},
+            "predicate": predicate,
             "on_match": {"action": {"name": "skip", "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.filters.common.matcher.action.v3.SkipFilter",
             }}},
