@@ -39,7 +39,6 @@ async fn measure(options: &Options) -> Result<()> {
     empty_filter().await?;
     let mut results = Results::of(&version)?;
     arms(&mut results, &version, options.quick).await?;
-    of_parts(&mut results, &version, options.quick).await?;
     sizes(&mut results, &version, options.quick).await?;
     footprints(&mut results, &version, options.quick).await?;
     eprintln!("-- the cost of decisions");
@@ -47,35 +46,37 @@ async fn measure(options: &Options) -> Result<()> {
     results.end(!options.quick)
 }
 
-/// What every arm costs: CPU time, calls, latencies.
+/// What every arm costs: CPU time by arm and by part, calls, latencies.
 async fn arms(results: &mut Results, version: &EnvoyVersion, quick: bool) -> Result<()> {
+    let (effort, at_rate) =
+        if quick { (Effort::QUICK, latency::Effort::QUICK) } else { (Effort::FULL, latency::Effort::FULL) };
     let stage = Stage::start(version, &Name::ALL).await?;
     for cell in stage.cells() {
         stage.check(&cell).await?;
     }
-    let effort = if quick { Effort::QUICK } else { Effort::FULL };
     let figures = Figures::measure(&stage, effort, progress("the cost of requests", effort.rounds)).await?;
     results.cpu(&figures, effort);
-    let effort = if quick { latency::Effort::QUICK } else { latency::Effort::FULL };
-    let latencies = Latencies::measure(&stage, effort, progress("how long requests take", effort.rounds)).await?;
+    let latencies = Latencies::measure(&stage, at_rate, progress("how long requests take", at_rate.rounds)).await?;
     eprintln!("-- the calls of requests");
     let mut rows = Vec::new();
     for cell in stage.cells().into_iter().filter(|cell| cell.name == Name::Empty || cell.name.is_meridian()) {
         rows.push((cell.name, cell.situation, Calls::count(&stage, &cell).await?));
     }
+    drop(stage);
+    let effort = if quick { Effort::QUICK } else { Effort::PARTS };
+    let parts = of_parts(version, effort).await?;
+    results.accounts(&figures, &rows, &parts);
+    results.parts(&parts, effort);
     results.calls(&rows);
-    results.latencies(&latencies, effort);
+    results.latencies(&latencies, at_rate);
     Ok(())
 }
 
 /// What the parts of a table and of a filter cost.
-async fn of_parts(results: &mut Results, version: &EnvoyVersion, quick: bool) -> Result<()> {
+async fn of_parts(version: &EnvoyVersion, effort: Effort) -> Result<Figures> {
     let names: Vec<Name> = [Name::Plain, Name::Empty].into_iter().chain(parts()).collect();
     let stage = Stage::start(version, &names).await?;
-    let effort = if quick { Effort::QUICK } else { Effort::PARTS };
-    let figures = Figures::measure(&stage, effort, progress("the cost by part", effort.rounds)).await?;
-    results.parts(&figures, effort);
-    Ok(())
+    Figures::measure(&stage, effort, progress("the cost by part", effort.rounds)).await
 }
 
 /// What policies of many sizes cost.

@@ -29,6 +29,8 @@ pub enum Step {
     Count,
     /// It reads a value of 64 bytes that all workers share.
     Shared,
+    /// It asks for an attribute of the response.
+    Property,
     /// It leaves a text for access logs.
     State,
     /// It writes a request header, after which Envoy looks for the route once more.
@@ -42,7 +44,7 @@ pub enum Step {
 
 impl Step {
     /// Every step.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Context,
         Self::Request,
         Self::Both,
@@ -52,6 +54,7 @@ impl Step {
         Self::Time,
         Self::Count,
         Self::Shared,
+        Self::Property,
         Self::State,
         Self::Write,
         Self::Skipped,
@@ -70,6 +73,7 @@ impl Step {
             Self::Time => "both, and the request asks for the time",
             Self::Count => "both, and the request adds to a counter",
             Self::Shared => "both, and the request reads a shared value",
+            Self::Property => "both, and the response asks for an attribute",
             Self::State => "both, and the request leaves a text for access logs",
             Self::Write => "both, and the request writes a header, so that its route is looked for again",
             Self::Skipped => "both, but Envoy skips the response by three of its headers",
@@ -122,6 +126,7 @@ impl Step {
         };
         let response = match self {
             Self::Pairs => "(drop (call $headers (i32.const 2) (i32.const 0) (i32.const 4)))",
+            Self::Property => "(drop (call $property (i32.const 128) (i32.const 16) (i32.const 0) (i32.const 4)))",
             _ => "",
         };
         let callback = |name: &str, body: &str| {
@@ -143,12 +148,14 @@ const HEAD: &str = r#"(module
   (import "env" "proxy_define_metric" (func $define (param i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_get_shared_data" (func $shared (param i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_set_shared_data" (func $share (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_get_property" (func $property (param i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_set_property" (func $state (param i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_replace_header_map_value" (func $write (param i32 i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 4)
   (data (i32.const 16) "region")
   (data (i32.const 32) "x-absent")
   (data (i32.const 64) "asked=us-west-1, chosen=us-east-1, reason=failover, rule=everyone")
+  (data (i32.const 128) "xds\00cluster_name")
   (func (export "proxy_abi_version_0_2_1"))
   (func (export "_initialize"))
   (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 4096))

@@ -8,9 +8,9 @@ use crate::calls::Calls;
 
 /// The table.
 pub(super) fn section(rows: &[(Name, Situation, Calls)]) -> String {
-    let mut text = "## Where the rest goes\n\
-        What a request does at the border between Envoy and the module, on average, by Envoy's own trace. In place an entry costs about a microsecond,\n\
-        a call that returns a value one to two (and an entry, by which the host asks for memory), any other a few tenths.\n\n\
+    let mut text = "## What happens at the border\n\
+        What a request does at the border between Envoy and the module, on average, by Envoy's own trace. A call that\n\
+        returns a value is an entry as well, by which the host asks for memory.\n\n\
         | arm | request | entries | host calls | which |\n|---|---|---|---|---|\n"
         .to_owned();
     for (name, situation, calls) in rows {

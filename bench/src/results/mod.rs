@@ -1,5 +1,6 @@
 //! `bench/RESULTS.md`: what was measured, on what, and which goals it meets.
 
+mod accounts;
 mod calls;
 mod cpu;
 mod decisions;
@@ -71,6 +72,11 @@ impl Results {
     pub fn footprints(&mut self, plain: Footprint, rows: &[(Name, Footprint)]) {
         footprint::goals(plain, rows, &mut self.goals);
         self.add(&footprint::section(plain, rows));
+    }
+
+    /// The section that puts costs together from parts.
+    pub fn accounts(&mut self, figures: &Figures, rows: &[(Name, Situation, Calls)], parts: &Figures) {
+        self.add(&accounts::section(figures, rows, parts));
     }
 
     /// The section of parts.
