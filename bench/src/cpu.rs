@@ -28,7 +28,7 @@ impl Effort {
     /// For figures that are published.
     pub const FULL: Self = Self { rounds: 9, slices: 6, requests: 600 };
     /// For figures of parts, which are held against each other and are small.
-    pub const PARTS: Self = Self { rounds: 9, slices: 8, requests: 600 };
+    pub const PARTS: Self = Self { rounds: 9, slices: 12, requests: 600 };
     /// For figures of policies of many sizes.
     pub const SIZES: Self = Self { rounds: 9, slices: 4, requests: 600 };
     /// For a look.
@@ -94,6 +94,13 @@ impl Figures {
     #[must_use]
     pub fn addition(&self, name: Name, situation: Situation) -> Option<Spread> {
         Spread::of(self.additions(name, situation)?)
+    }
+
+    /// What the arm costs more than another does for the same request.
+    #[must_use]
+    pub fn difference(&self, name: Name, situation: Situation, other: Name) -> Option<Spread> {
+        let (mine, others) = (self.rounds.get(&(name, situation))?, self.rounds.get(&(other, situation))?);
+        Spread::of(mine.iter().zip(others).map(|(mine, other)| mine - other))
     }
 
     /// What the arm adds, in what `other` adds to the same request in peace.

@@ -27,7 +27,8 @@ impl Prices<'_> {
 
     /// What the step adds to callbacks that return at once.
     fn step(&self, step: Step, situation: Situation) -> Option<f64> {
-        Some(self.of(Name::Step(step), situation)? - self.of(Name::Step(Step::Both), situation)?)
+        let more = self.0.difference(Name::Step(step), situation, Name::Step(Step::Both))?;
+        Some(more.median)
     }
 
     /// What so many questions for a header cost. Of several, all but the first are for one that is not there.
