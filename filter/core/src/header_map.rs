@@ -21,7 +21,7 @@ impl HeaderMap {
 
     /// Every pair, in order; stops where the block stops making sense.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.places().map_while(|place| Some((self.name(&place)?, self.value(&place)?)))
+        self.places().map_while(|place| self.pair(&place))
     }
 
     /// The lines of several headers, by their lower-case names, in one pass over the block. The names are different ones.
@@ -29,34 +29,35 @@ impl HeaderMap {
     pub fn several<const N: usize>(&self, names: [&str; N]) -> [Lines<'_>; N] {
         let mut found = [Lines::None; N];
         // Most headers are none of them, and most of those have a length that none of them has.
-        let lengths = names.iter().fold(0, |lengths, name| lengths | bit(name.len()));
+        let lengths = names.iter().fold(0, |lengths, name| lengths | bit(name.len() as u64));
         for place in self.places().filter(|place| lengths & bit(place.name_size) != 0) {
-            let Some(name) = self.name(&place) else { break };
-            for (wanted, lines) in names.iter().zip(&mut found) {
-                if wanted.len() == name.len() && is_same(wanted.as_bytes(), name) {
-                    *lines = match (*lines, self.value(&place)) {
-                        (Lines::None, Some(value)) => Lines::One(value),
-                        _ => Lines::Several,
-                    };
-                    break;
-                }
+            let Some((name, value)) = self.pair(&place) else { break };
+            let wanted = names.iter().zip(&mut found).find(|(wanted, _)| is_same(wanted.as_bytes(), name));
+            if let Some((_, lines)) = wanted {
+                *lines = lines.and(value);
             }
         }
         found
     }
 
-    fn name(&self, place: &Place) -> Option<&[u8]> {
-        self.block.get(place.name..)?.get(..place.name_size)
+    /// The name and the value at a place, if it is wholly there.
+    fn pair(&self, place: &Place) -> Option<(&[u8], &[u8])> {
+        let (name_size, value_size) = (place.name_size as usize, place.value_size as usize);
+        let (name, rest) = self.block.get(usize::try_from(place.at).ok()?..)?.split_at_checked(name_size)?;
+        let (value, behind) = rest.get(1..)?.split_at_checked(value_size)?;
+        (!behind.is_empty()).then_some((name, value))
     }
 
-    fn value(&self, place: &Place) -> Option<&[u8]> {
-        self.block.get(place.value..)?.get(..place.value_size)
-    }
-
-    /// Where every pair is that is wholly there.
-    fn places(&self) -> Places<'_> {
+    /// Where every pair is, as the block says.
+    fn places(&self) -> impl Iterator<Item = Place> + '_ {
         let (lengths, at) = self.lengths().unwrap_or((&[], 0));
-        Places { lengths: lengths.iter(), at: at as u64, size: self.block.len() as u64 }
+        let mut at = at as u64;
+        lengths.iter().map(move |pair| {
+            let both = u64::from_le_bytes(*pair);
+            let place = Place { at, name_size: both & 0xffff_ffff, value_size: both >> 32 };
+            at += place.name_size + place.value_size + 2;
+            place
+        })
     }
 
     /// The lengths of every name and value, and where the texts begin; nothing of a block that is too short for what it promises.
@@ -69,7 +70,7 @@ impl HeaderMap {
 }
 
 /// A bit for a length.
-fn bit(length: usize) -> u64 {
+fn bit(length: u64) -> u64 {
     1 << (length % 64)
 }
 
@@ -93,42 +94,23 @@ pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
-/// Where a name and its value are in a block.
+/// Where a name and its value are in a block, if what it says is true. In 64 bits, in which no sum of a block's own lengths can overflow.
 struct Place {
-    name: usize,
-    name_size: usize,
-    value: usize,
-    value_size: usize,
-}
-
-/// Walks a block. Positions are in 64 bits, in which no sum of the block's own lengths can overflow; a place that is given out is inside.
-struct Places<'a> {
-    lengths: std::slice::Iter<'a, [u8; 8]>,
     at: u64,
-    size: u64,
-}
-
-impl Iterator for Places<'_> {
-    type Item = Place;
-
-    fn next(&mut self) -> Option<Place> {
-        let both = u64::from_le_bytes(*self.lengths.next()?);
-        let (name, (name_size, value_size)) = (self.at, (both & 0xffff_ffff, both >> 32));
-        let value = name + name_size + 1;
-        self.at = value + value_size + 1;
-        let inside = self.at <= self.size;
-        inside.then_some(Place {
-            name: name as usize,
-            name_size: name_size as usize,
-            value: value as usize,
-            value_size: value_size as usize,
-        })
-    }
+    name_size: u64,
+    value_size: u64,
 }
 
 impl HeaderLines for HeaderMap {
     fn lines(&self, name: &str) -> Lines<'_> {
-        let [lines] = self.several([name]);
+        let wanted = name.len() as u64;
+        let mut lines = Lines::None;
+        for place in self.places().filter(|place| place.name_size == wanted) {
+            let Some((found, value)) = self.pair(&place) else { break };
+            if is_same(name.as_bytes(), found) {
+                lines = lines.and(value);
+            }
+        }
         lines
     }
 }

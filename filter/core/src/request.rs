@@ -13,6 +13,16 @@ pub enum Lines<'a> {
     Several,
 }
 
+impl<'a> Lines<'a> {
+    /// With one line more.
+    pub(crate) fn and(self, value: &'a [u8]) -> Self {
+        match self {
+            Self::None => Self::One(value),
+            Self::One(_) | Self::Several => Self::Several,
+        }
+    }
+}
+
 /// The header lines of a request, as the host gave them: lower-case names, pseudo-headers included; and what its token says.
 #[derive(Clone, Copy)]
 pub struct RequestFacts<'a> {

@@ -30,6 +30,8 @@ pub struct Worker {
     successes: Successes,
     /// Whether a drill runs, as of the last tick.
     drilling: Cell<bool>,
+    /// When a decision last looked at the store.
+    looked: Cell<Timestamp>,
 }
 
 impl Worker {
@@ -51,13 +53,13 @@ impl Worker {
     /// Whether the native table is right for every request as it stands, so that there is nothing to decide.
     #[must_use]
     pub fn is_calm(&self, policy: &Policy) -> bool {
-        policy.table() == Table::Full && !policy.compares() && self.is_timeless()
+        policy.table() == Table::Full && !policy.compares() && self.health().is_calm() && !self.drilling.get()
     }
 
-    /// Whether no decision depends on the time: every region may be used, and no drill runs, as of the last tick.
+    /// Whether no decision depends on the time: nothing is known against any region, and no drill runs, as of the last tick.
     #[must_use]
     pub fn is_timeless(&self) -> bool {
-        self.health().is_calm() && !self.drilling.get()
+        self.health().is_quiet() && !self.drilling.get()
     }
 
     /// Decides for a request, and takes the token if the decision needs one. `None`: as of [`decide`].
@@ -69,7 +71,8 @@ impl Worker {
         now: Timestamp,
         mut random: impl FnMut() -> u32,
     ) -> Option<Decision> {
-        if !self.health().is_quiet() {
+        // What changes within a millisecond is rung for, so that a busy worker need not look for each request.
+        if !self.health().is_quiet() && self.looked.replace(now) != now {
             self.health.refresh(store);
         }
         let settings = policy.health();

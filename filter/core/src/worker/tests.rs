@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::health::Transition;
+use crate::ids::RegionId;
 #[cfg(target_arch = "wasm32")]
 use crate::testing::test;
 use crate::testing::{Host, NOW, document, get, key, policy};
@@ -72,6 +73,39 @@ fn only_one_worker_gets_the_token_of_a_half_open_region() {
         worker.decide(&policy, &host, &request, later, || 0).and_then(|decision| decision.token()).is_some()
     });
     assert_eq!(tokens, [true, false, false]);
+}
+
+/// A worker that has seen one failure and decided since, and another that then ejects the region without being heard.
+fn one_unaware(policy: &Policy) -> (Worker, Host) {
+    let (one, other, host) = two(policy);
+    let _ = one.record(policy, &host, failure(policy), NOW);
+    assert_eq!(chosen(policy, &one, &host, NOW), Some(key(policy, "us-east-1").region));
+    for _ in 0..4 {
+        let _ = other.record(policy, &host, failure(policy), NOW);
+    }
+    (one, host)
+}
+
+fn chosen(policy: &Policy, worker: &Worker, host: &Host, now: Timestamp) -> Option<RegionId> {
+    let lines = get(&[("region", "us")]);
+    worker.decide(policy, host, &RequestFacts::new(&lines), now, || 0)?.chosen()
+}
+
+#[test]
+fn what_nobody_rang_for_is_known_a_millisecond_later_where_something_is_known_already() {
+    let policy = policy(&document());
+    let (unaware, host) = one_unaware(&policy);
+    let moved = chosen(&policy, &unaware, &host, NOW.plus(Duration::from_millis(1)));
+    assert_ne!(moved, Some(key(&policy, "us-east-1").region));
+}
+
+#[test]
+fn decisions_of_one_millisecond_look_at_the_store_once() {
+    let policy = policy(&document());
+    let (unaware, host) = one_unaware(&policy);
+    assert_eq!(chosen(&policy, &unaware, &host, NOW), Some(key(&policy, "us-east-1").region));
+    unaware.heard(&host);
+    assert_ne!(chosen(&policy, &unaware, &host, NOW), Some(key(&policy, "us-east-1").region), "but a ring is heard");
 }
 
 #[test]
