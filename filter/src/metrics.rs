@@ -6,15 +6,13 @@
 //! before anything goes wrong.
 
 use crate::abi::{self, Failed, Metric};
+use meridian_core::series;
 use std::cell::RefCell;
 
 /// More series than this are not defined; what they would have counted is lost, and traffic is not.
 const LIMIT: usize = 2_000;
 
-/// The metrics of one filter configuration: the host's ids, sorted by the hash of their full names.
-///
-/// The hash stands for the name, which is therefore put together only once: that two of [`LIMIT`] names have the same 64 bits is less
-/// likely than that the machine errs.
+/// The metrics of one filter configuration: the host's ids, sorted by what they are ids of.
 #[derive(Default)]
 pub(crate) struct Metrics {
     ids: RefCell<Vec<(u64, u32)>>,
@@ -56,9 +54,9 @@ impl Metrics {
     }
 
     fn id(&self, kind: Metric, name: &str, tags: &[(&str, &str)]) -> Option<u32> {
-        let hash = tags.iter().fold(hash(0, name), |before, (tag, value)| self::hash(self::hash(before, tag), value));
+        let series = series(name, tags);
         let mut ids = self.ids.borrow_mut();
-        let free = match ids.binary_search_by_key(&hash, |(hash, _)| *hash) {
+        let free = match ids.binary_search_by_key(&series, |(known, _)| *known) {
             Ok(at) => return ids.get(at).map(|(_, id)| *id),
             Err(free) => free,
         };
@@ -70,26 +68,7 @@ impl Metrics {
             full.push_str(part);
         }
         let id = abi::define_metric(kind, &full).ok()?;
-        ids.insert(free, (hash, id));
+        ids.insert(free, (series, id));
         Some(id)
     }
-}
-
-/// A hash of a text after what was hashed before, eight bytes at a time.
-fn hash(before: u64, text: &str) -> u64 {
-    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let text = text.as_bytes();
-    let mix = |hash: u64, word: u64| {
-        let hash = (hash ^ word).wrapping_mul(SPREAD);
-        hash ^ (hash >> 29)
-    };
-    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
-    // What is left at the end is taken together with what stands before it.
-    let last = match text.last_chunk() {
-        Some(last) => word(last),
-        None => text.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
-    };
-    // The length keeps apart what is one text from what is two.
-    let before = mix(mix(before, text.len() as u64), last);
-    text.as_chunks().0.iter().fold(before, |hash, bytes| mix(hash, word(bytes)))
 }

@@ -31,6 +31,7 @@ pub mod probe;
 mod region;
 pub mod request;
 mod rule;
+mod series;
 pub mod shadow;
 pub mod worker;
 
@@ -48,6 +49,7 @@ pub use plan::{Plan, Scope};
 pub use policy::{Asked, Destination, OnMismatch, Policy, Role, Service, Stage, Table, Timestamp, VirtualHost};
 pub use region::Region;
 pub use rule::{Applies, HeaderMatch, Method, OnUnknownRegion, Rescue, Rule, RuleMatch, Split, WhenExhausted};
+pub use series::series;
 
 #[cfg(test)]
 mod testing;
