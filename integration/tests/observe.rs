@@ -47,13 +47,17 @@ async fn start(policy: impl Fn(&Setting) -> String) -> Result<World> {
     World::over(Arc::new(mesh), pairs(), policy).await
 }
 
+/// An error is followed by successes: a row of them makes Envoy eject the host, by its main thread and so at some time or other.
 fn requests() -> Vec<Request> {
+    const PATHS: [&str; 5] = ["/status/503", "/productpage", "/echo", "/status/404", "/far"];
     let mut requests = Vec::new();
-    for path in ["/productpage", "/echo", "/status/404", "/status/503", "/far"] {
-        let request = || Request::get(path).host(HOST);
-        requests.push(request());
-        requests.push(request().header("x-region-route", "prefer-us-chicago-1").header("x-region-decision", "forged"));
-        requests.extend([CHICAGO, SANJOSE, "ORD", "atlantis"].map(|region| request().header("region", region)));
+    let mut each_path = |change: &dyn Fn(Request) -> Request| {
+        requests.extend(PATHS.map(|path| change(Request::get(path).host(HOST))));
+    };
+    each_path(&|request| request);
+    each_path(&|request| request.header("x-region-route", "prefer-us-chicago-1").header("x-region-decision", "forged"));
+    for region in [CHICAGO, SANJOSE, "ORD", "atlantis"] {
+        each_path(&|request| request.header("region", region));
     }
     requests.push(Request::get("/").host("somebody.else"));
     requests
