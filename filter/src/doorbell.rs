@@ -2,8 +2,9 @@
 //!
 //! Each VM, that is each worker, has a queue of its own and a slot in the list of them. It takes the slot at its first tick, not before:
 //! Envoy tries every configuration on a VM that it throws away, and that one never ticks. All configurations of a VM share its slot,
-//! because two plugins may be in one VM; whoever is rung looks for all of them. A message says when it was sent and nothing else: what is new is in the store. When a worker renews its slot it also says so in a gauge, because a
-//! VM that trapped moves no metric of Envoy's own: a slot's time that stays behind the others' is a worker that died.
+//! because two plugins may be in one VM; whoever is rung looks for all of them. A message says when it was sent and nothing else: what is
+//! new is in the store. When a worker renews its slot it also says so in a gauge, because a VM that trapped moves no metric of Envoy's own:
+//! a slot's time that stays behind the others' is a worker that died.
 
 use crate::abi;
 use crate::metrics::Metrics;

@@ -104,10 +104,11 @@ impl RuleRoutes<'_> {
         let home = self.home();
         let full = policy.table() == Table::Full;
 
-        let mut neither = vec![HeaderMatcher::absent(plan_header)];
+        let mut neither = Vec::new();
         if full {
             neither.push(HeaderMatcher::absent(header));
         }
+        neither.push(HeaderMatcher::absent(plan_header));
         let mut routes = Vec::new();
         routes.extend(self.route(format!("{name}/local"), neither, home.clone()));
         for (spelling, region) in spellings(policy, rule) {

@@ -1,8 +1,8 @@
 //! What requests usually are, so that the cheaper question comes first.
 //!
 //! While all is well a request matters only if it brings a header that few or nearly all requests of a gateway bring. A host that is asked
-//! for a header that is not there answers at a third of the cost of all headers, and for one that is there it takes twice as much, after
-//! which all of them are needed still. So whoever expects that the header is there begins with all of them. Two bits remember what the
+//! for a header that is not there answers for less than all headers cost, but one that is there costs as much as all of them, which are
+//! needed then as well (`bench/RESULTS.md`). So whoever expects that the header is there begins with all of them. Two bits remember what the
 //! last requests were, as a processor foresees a branch: one request out of the ordinary changes nothing, two do.
 
 /// What is expected of the next request.

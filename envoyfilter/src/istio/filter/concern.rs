@@ -3,8 +3,8 @@
 //! A gateway or a sidecar has more hosts than a policy knows, and a module in the chain is entered for each of their requests, only to find
 //! out that it has nothing to say. So the plugin stands inside a matcher (`ExtensionWithMatcher`) that skips it, request and answer,
 //! unless the `:authority` can be one that the policy's own table of hosts finds (`meridian_core::Policy::virtual_host`). Whether it is
-//! one remains the filter's business: a request that is needlessly let in costs what it always did, one that were needlessly kept out
-//! would not be decided. Therefore each host is one comparison, wider than the filter's own:
+//! one remains the filter's business: a request that is needlessly let in costs what it always did, one that is wrongly kept out
+//! is not decided. Therefore each host is one comparison, wider than the filter's own:
 //! - `page.example.com` is whatever begins so, in any case: a port, what stands where one would, and a dot at the end are behind it;
 //! - `*.example.com` is whatever holds `.example.com`;
 //! - a name of the registry, which only sidecars know, is its first label, as all its shorter forms begin so. Which of them an
@@ -14,8 +14,8 @@
 //! answer that passes; for the serving side's tag, which is on every answer; and above [`LIMIT`] comparisons. In a `WasmPlugin` Istio has
 //! no room for a matcher.
 //!
-//! What is skipped has the native table and nothing else, and the filter never decided about it either way. But it looked at the answers, and
-//! there three things are different: an answer without a tag is not given one, an explanation that somebody upstream wrote is not taken
+//! What is skipped has the native table and nothing else, and the filter never decided about it either way. But it looked at the answers,
+//! and there three things are different: an answer without a tag is not given one, an explanation that somebody upstream wrote is not taken
 //! out, and nothing is learned from requests that reach a service of the policy by an address, or by a name that the policy does not know.
 //! What a client may not bring is taken out natively, with the filter and without it.
 
@@ -24,8 +24,8 @@ use crate::envoy::{Predicate, StringMatch, StringMatcher};
 use meridian_core::{OnMismatch, Policy};
 
 /// So many comparisons at most. Envoy makes one after the other and copies the header for each, some tens of nanoseconds, so this many are
-/// about half a microsecond: a quarter of what the two entries into the VM alone cost a request that does not concern the filter
-/// (`bench/RESULTS.md`), and the most that one that does pays for the others.
+/// about half a microsecond: less than half of what the two entries into the VM cost a request that does not concern the filter
+/// (`bench/RESULTS.md`, for one comparison), and the most that one that does pays for the others.
 const LIMIT: usize = 16;
 
 /// What is true of every request that the filter may have to decide about; `None` where it has to see all.

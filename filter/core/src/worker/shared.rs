@@ -3,9 +3,9 @@
 //! The truth is one value in the host's shared store, changed by compare-and-set; every worker keeps a copy. While all is well nobody
 //! reads the store: a worker learns that something is wrong when another one rings, by its own first error, which it records in the
 //! store and so sees everybody else's, or by the next tick, whichever comes first. While anything is known against a region it reads
-//! the store before it decides, once a millisecond at most. Whoever changes the value rings if that is news: something is known where all was
-//! quiet, or a region is used for another share than before. Between those, errors that are merely counted are nobody's business but the
-//! store's. A ring says nothing beyond itself, so one that is lost, late or doubled does no harm. So a lost region costs
+//! the store before it decides, once a millisecond at most. Whoever changes the value rings if that is news: something is known where all
+//! was quiet, or a region is used for another share than before. Between those, errors that are merely counted are nobody's business but
+//! the store's. A ring says nothing beyond itself, so one that is lost, late or doubled does no harm. So a lost region costs
 //! `consecutiveGatewayErrors` requests in all and those that are under way, and a healthy one costs nothing.
 
 use crate::health::Health;
